@@ -1,0 +1,1 @@
+//! The VES 1.0 protocol.
