@@ -1,1 +1,23 @@
-//! What can be observed.
+//! What can be observed: every metric, its label values and the service level objectives.
+//!
+//! One declaration per metric, in [`sequencer`]. Everything else is a projection of it: the
+//! handles that record ([`SequencerMetrics`]), the reference table `docs/metrics.md`, and, from
+//! their own crates, rules, panels and runbooks, which name a metric by its Rust symbol. So a
+//! renamed metric does not compile, and a scrape that differs from the catalogue fails a test.
+//!
+//! This crate knows no HTTP, no clock and no file.
+
+pub mod capped;
+pub mod docs;
+pub mod label;
+pub mod metric;
+pub mod sequencer;
+mod sequencer_handles;
+pub mod slo;
+
+pub use capped::{CappedCounter, CappedGauge};
+pub use metric::{Kind, Label, LabelValues, Metric};
+pub use sequencer_handles::{BuildInfo, CacheMetrics, RouteMetrics, RouteSpec, SequencerMetrics};
+
+/// `job` label of the sequencer's scrape; rules, compose file, chart and docs use this constant.
+pub const JOB_SEQUENCER: &str = "stateset-sequencer";

@@ -1,0 +1,196 @@
+//! The closed sets of label values.
+
+/// Declares an enum whose variants are the only values of a label.
+macro_rules! label_values {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident => $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub enum $name { $($(#[$vdoc])* $variant,)+ }
+
+        impl $name {
+            /// All values, in declaration order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            /// All values as label text, in declaration order.
+            pub const VALUES: &'static [&'static str] = &[$($text,)+];
+
+            /// The label text.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                Self::VALUES[self as usize]
+            }
+        }
+    };
+}
+
+label_values! {
+    /// `category` of `errors_total`: what an error response means for its reader.
+    ErrorCategory {
+        /// Missing or wrong credential, or not enough rights.
+        Auth => "auth",
+        /// The caller must change the request.
+        Validation => "validation",
+        /// The request contradicts what is stored.
+        Conflict => "conflict",
+        /// The tenant's own limit.
+        RateLimit => "rate_limit",
+        /// The store failed or is not reachable.
+        Database => "database",
+        /// The anchoring service failed.
+        Anchor => "anchor",
+        /// Shed load, time-outs and our own bugs.
+        Internal => "internal",
+    }
+}
+
+label_values! {
+    /// `reason` of `auth_failures_total`.
+    AuthFailure {
+        /// No credential was sent.
+        Missing => "missing",
+        /// The credential does not have the form of a key.
+        Malformed => "malformed",
+        /// No such key.
+        Unknown => "unknown",
+        /// The key was revoked.
+        Revoked => "revoked",
+        /// The key is good but lacks the right.
+        Forbidden => "forbidden",
+    }
+}
+
+label_values! {
+    /// `reason` of `requests_shed_total`.
+    ShedReason {
+        /// The event queue is full.
+        QueueFull => "queue_full",
+        /// The memory for request bodies is taken.
+        InflightBytes => "inflight_bytes",
+        /// Free space is below the floor.
+        DiskFull => "disk_full",
+    }
+}
+
+label_values! {
+    /// `outcome` of `signature_verifications_total`.
+    VerificationOutcome {
+        /// The strict predicate holds.
+        Valid => "valid",
+        /// It does not.
+        Invalid => "invalid",
+    }
+}
+
+label_values! {
+    /// `reason` of `events_rejected_total`: the part of a refusal before its colon.
+    RejectReason {
+        /// The event id is taken by another event.
+        DuplicateEventId => "duplicate_event_id",
+        /// The command id is taken.
+        DuplicateCommandId => "duplicate_command_id",
+        /// The plain payload does not have the stated hash.
+        InvalidPayloadHash => "invalid_payload_hash",
+        /// The encrypted payload does not have the stated hash.
+        InvalidCipherHash => "invalid_cipher_hash",
+        /// The agent's signature does not verify.
+        InvalidSignature => "invalid_signature",
+        /// Not protocol version 1.
+        UnsupportedVersion => "unsupported_version",
+        /// The agent's key is unknown, revoked, expired or not yet valid.
+        AgentKeyInvalid => "agent_key_invalid",
+        /// A member is missing or malformed.
+        SchemaValidation => "schema_validation",
+        /// The entity is at another version.
+        VersionConflict => "version_conflict",
+    }
+}
+
+impl RejectReason {
+    /// The value for a refusal code of the protocol.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == code)
+    }
+}
+
+label_values! {
+    /// `operation` of the store metrics. Each belongs to one `table`, see [`DbOperation::table`].
+    DbOperation {
+        /// One group commit of events.
+        CommitEvents => "commit_events",
+        /// Events by range or entity.
+        ReadEvents => "read_events",
+        /// Events by id.
+        FindEvents => "find_events",
+        /// Head of a stream.
+        ReadHead => "read_head",
+        /// Signing hashes and signatures of a range, for a tree.
+        ReadLeaves => "read_leaves",
+        /// Store a sealed batch and its tree.
+        WriteCommitment => "write_commitment",
+        /// Commitments by id or range.
+        ReadCommitments => "read_commitments",
+        /// The tree tiles of a proof.
+        ReadTiles => "read_tiles",
+        /// An agent's signing key.
+        ReadAgentKey => "read_agent_key",
+        /// Register, rotate or revoke an agent's key.
+        WriteAgentKey => "write_agent_key",
+        /// An API key by its hash, or a page of them.
+        ReadApiKey => "read_api_key",
+        /// Create, revoke or touch an API key.
+        WriteApiKey => "write_api_key",
+        /// The cheapest question, asked by readiness.
+        Ping => "ping",
+    }
+}
+
+impl DbOperation {
+    /// The table that dominates the operation.
+    #[must_use]
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::CommitEvents | Self::ReadEvents | Self::FindEvents | Self::ReadLeaves => "events",
+            Self::ReadHead | Self::Ping => "streams",
+            Self::WriteCommitment | Self::ReadCommitments => "commitments",
+            Self::ReadTiles => "tree_tiles",
+            Self::ReadAgentKey | Self::WriteAgentKey => "agent_keys",
+            Self::ReadApiKey | Self::WriteApiKey => "api_keys",
+        }
+    }
+}
+
+label_values! {
+    /// `method` of the request metrics.
+    HttpMethod {
+        /// GET
+        Get => "GET",
+        /// POST
+        Post => "POST",
+        /// DELETE
+        Delete => "DELETE",
+        /// PUT
+        Put => "PUT",
+        /// PATCH
+        Patch => "PATCH",
+        /// HEAD
+        Head => "HEAD",
+        /// OPTIONS
+        Options => "OPTIONS",
+        /// Anything else, so that a client cannot make series.
+        Other => "other",
+    }
+}
+
+impl HttpMethod {
+    /// The value for a request's method.
+    #[must_use]
+    pub fn from_text(method: &str) -> Self {
+        let known = Self::ALL.iter().copied().find(|known| known.as_str() == method);
+        known.unwrap_or(Self::Other)
+    }
+}
+
+/// `route` of a request that no route serves.
+pub const UNMATCHED_ROUTE: &str = "unmatched";
+/// Value of a capped label once its cap is reached.
+pub const OTHER: &str = "other";
