@@ -1,0 +1,157 @@
+# Everything a developer or a build machine does has its line here: `make help`.
+# Tools that are missing go to .tools/ (scripts/tools.sh); nothing else is installed.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+# Recipes call cargo, which has its own jobs; two of them would wait for each other's lock.
+.NOTPARALLEL:
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Coverage and ci share one directory of their own. Only our crates are instrumented, so all the
+# others are compiled once there, for tests, doc tests, clippy and docs; and a later `make test`
+# in target/ never meets an instrumented crate.
+CI_TARGET := $(abspath $(TARGET))/ci
+
+# ARGS goes to the program: make demo ARGS="--help"
+ARGS ?=
+# WHAT names the tools to install: make tools WHAT="promtool llvm"
+WHAT ?=
+# Lines of our crates that tests must reach. It may rise.
+COVERAGE_MIN_LINES_PERCENT := 80
+
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+# scripts/tools.sh links the two programs that fit the compiler.
+export LLVM_COV ?= $(CURDIR)/.tools/bin/llvm-cov
+export LLVM_PROFDATA ?= $(CURDIR)/.tools/bin/llvm-profdata
+
+## Start here
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^## / { printf "%s%s\n", gap, substr($$0, 4); gap = "\n" } \
+	    /^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+
+## Run it
+
+.PHONY: dev
+dev: release-binary ## Start a complete development server; Ctrl-C ends it (ARGS="...")
+	@exec $(TARGET)/release/sequencer dev $(ARGS)
+
+.PHONY: demo
+demo: release-binary ## Send events to the running server and check the proofs (ARGS="...")
+	@$(TARGET)/release/sequencer demo $(ARGS)
+
+.PHONY: migrate
+migrate: release-binary ## Bring the configured store to this version's schema (ARGS="...")
+	@$(TARGET)/release/sequencer migrate $(ARGS)
+
+.PHONY: bench
+bench: ## Measure throughput and latency (ARGS="...")
+	cargo bench --locked -p sequencer --bench throughput -- $(ARGS)
+
+## Change it
+
+.PHONY: build
+build: ## Build all programs, optimised
+	cargo build --locked --release
+
+# One runner everywhere: cargo test also runs the doc tests, and there is nothing to install.
+.PHONY: test
+test: tools-test ## Run all tests
+	cargo test --locked --workspace $(ARGS)
+
+.PHONY: test-unit
+test-unit: ## Run the tests inside the crates: no server, no tool
+	cargo test --locked --workspace --lib --bins $(ARGS)
+
+.PHONY: test-integration
+test-integration: tools-test ## Run the tests that start servers and tools
+	cargo test --locked --workspace --test '*' $(ARGS)
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt --all
+
+.PHONY: lint
+lint: check-fmt clippy ## Check formatting and lints
+
+.PHONY: generate
+generate: ## Write the generated files again (tests fail while one is stale)
+	UPDATE_GOLDEN=1 cargo test --locked -p catalog --test golden
+
+.PHONY: docs
+docs: ## Build the API documentation; a warning is an error
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspace
+
+## Prove it
+
+# Without the inclusion graphs, which fill pages: `cargo deny check bans` shows them. A wrapper
+# that is not met is a room that does not use its right yet.
+.PHONY: deny
+deny: tools-deny ## Check licences, sources and the direction of dependencies
+	cargo-deny --locked check --hide-inclusion-graph -A unused-wrapper bans licenses sources
+
+# The instrumented run is a full test run: a failing test fails it. The doc tests follow on the
+# same compiled crates; stable Rust does not count their lines. Their profiles are of no use.
+.PHONY: coverage
+coverage: tools-test tools-coverage ## Run all tests and print the lines they reach
+	CARGO_LLVM_COV_TARGET_DIR=$(CI_TARGET) CARGO_INCREMENTAL=0 \
+	    cargo llvm-cov --locked --workspace --no-fail-fast \
+	    --fail-under-lines $(COVERAGE_MIN_LINES_PERCENT)
+	CARGO_TARGET_DIR=$(CI_TARGET) CARGO_INCREMENTAL=0 LLVM_PROFILE_FILE=/dev/null \
+	    cargo test --locked --workspace --doc
+
+# What must be green before a change is merged. Cheap checks first. The tests run once, under
+# coverage; the golden tests among them find stale generated files. Two compilations of the
+# dependencies remain: full for the tests, metadata only for clippy and docs, which share it.
+CI_STEPS := check-fmt deny clippy docs coverage
+
+.PHONY: ci
+ci: export CARGO_INCREMENTAL := 0
+ci: tools ## Everything a change must pass: formatting, lints, licences, docs, tests, coverage
+	@times=; for step in $(CI_STEPS); do \
+	    printf '\n==== %s\n' "$$step"; SECONDS=0; \
+	    case $$step in \
+	        clippy|docs) CARGO_TARGET_DIR=$(CI_TARGET) $(MAKE) $$step ;; \
+	        *) $(MAKE) $$step ;; \
+	    esac || { printf '\nci: %s failed after %ss\n' "$$step" "$$SECONDS"; exit 1; }; \
+	    times+=$$(printf '%6ss  %s' "$$SECONDS" "$$step")$$'\n'; \
+	done; printf '\nci: all steps passed\n%s' "$$times"
+
+## House-keeping
+
+.PHONY: tools
+tools: ## Install the missing development tools into .tools/ (WHAT="promtool llvm")
+	@scripts/tools.sh $(WHAT)
+
+.PHONY: clean
+clean: ## Remove what was compiled; data/ and .tools/ stay
+	cargo clean
+
+# Parts of the above, not listed by help.
+
+.PHONY: check-fmt
+check-fmt:
+	cargo fmt --all --check
+
+.PHONY: clippy
+clippy:
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: release-binary
+release-binary:
+	@cargo build --locked --release -p sequencer
+
+.PHONY: tools-test
+tools-test:
+	@scripts/tools.sh promtool
+
+.PHONY: tools-coverage
+tools-coverage:
+	@scripts/tools.sh llvm cargo-llvm-cov
+
+.PHONY: tools-deny
+tools-deny:
+	@scripts/tools.sh cargo-deny

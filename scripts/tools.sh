@@ -1,0 +1,238 @@
+#!/usr/bin/env bash
+# Installs the development tools that are missing into .tools/bin. Silent when all are there.
+#
+#   scripts/tools.sh [cargo-deny] [cargo-llvm-cov] [llvm] [promtool]      (default: all)
+#
+# A tool on PATH that is new enough is used as it is. What was built or downloaded once is kept
+# in TOOLS_CACHE (default: ~/.cache/stateset-sequencer-tools), so that the next clone on the same
+# machine only copies it; a kept tool that does not start here is made again.
+set -euo pipefail
+
+# Pinned, because a newer release may ask for a newer compiler or find new things to refuse.
+CARGO_DENY=0.20.2
+CARGO_LLVM_COV=0.9.1
+# Floors: any newer one does.
+PROMTOOL_FLOOR=2.42.0
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+BIN=$PWD/.tools/bin
+CACHE=${TOOLS_CACHE:-${XDG_CACHE_HOME:-${HOME:-$PWD/.tools}/.cache}/stateset-sequencer-tools}
+PLATFORM=$(uname -s)-$(uname -m)
+PATH=$BIN:$PATH
+failed=0
+work=
+
+say() { printf 'tools: %s\n' "$*" >&2; }
+
+# missing WHAT HOW: one line that names the command; the other tools are still installed.
+missing() {
+    say "$1 is missing. $2"
+    failed=1
+}
+
+# make_work: a scratch folder on the cache's own file system, so that the last step is a rename.
+make_work() {
+    mkdir -p "$CACHE"
+    work=$(mktemp -d "$CACHE/.work.XXXXXX")
+}
+drop_work() {
+    if [ -n "$work" ]; then rm -rf "$work"; fi
+    work=
+}
+trap drop_work EXIT
+# bash runs the EXIT trap for a signal only when the signal has a trap of its own
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# version_of PROGRAM ARG...: the first dotted number it prints; nothing when it does not run.
+version_of() {
+    local printed
+    if ! command -v "$1" >/dev/null; then return 0; fi
+    printed=$("$@" 2>&1) || return 0
+    { grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' <<<"$printed" || true; } | sed -n 1p
+}
+
+at_least() { # FOUND FLOOR
+    [ -n "$1" ] && [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | sed -n 1p)" = "$2" ]
+}
+
+# place FILE...: copies into .tools/bin by rename: a program that runs now is not disturbed.
+place() {
+    mkdir -p "$BIN"
+    local file
+    for file in "$@"; do
+        install -m 755 "$file" "$BIN/.${file##*/}.$$"
+        mv -f "$BIN/.${file##*/}.$$" "$BIN/${file##*/}"
+    done
+}
+
+cargo_tool() { # NAME VERSION
+    local name=$1 version=$2
+    local kept=$CACHE/$name-$version-$PLATFORM
+    # the first argument is how cargo calls a subcommand
+    if at_least "$(version_of "$name" "${name#cargo-}" --version)" "$version"; then return; fi
+    if [ "$(version_of "$kept/$name" "${name#cargo-}" --version)" != "$version" ]; then
+        say "building $name $version (one to four minutes, once per machine)"
+        make_work
+        # Their own release profile (LTO, one codegen unit) takes twice as long to build for
+        # programs that run a second. RUSTFLAGS and a target directory of ours stay outside.
+        if ! env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u RUSTC_WRAPPER \
+            CARGO_TARGET_DIR="$work/target" CARGO_PROFILE_RELEASE_LTO=off \
+            CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+            cargo install --quiet --locked --root "$work/root" "$name@$version" \
+            >"$work/log" 2>&1; then
+            tail -n 30 "$work/log" >&2
+            drop_work
+            missing "$name $version" "Install it with: cargo install --locked $name@$version"
+            return
+        fi
+        rm -rf "$kept"
+        # when another clone finished first, its copy is as good
+        mv -T "$work/root/bin" "$kept" 2>/dev/null || mv "$work/root/bin" "$kept"
+        drop_work
+    fi
+    place "$kept/$name"
+}
+
+# as_root_apt PACKAGE...: system packages, without starting what they contain.
+as_root_apt() {
+    local policy=/usr/sbin/policy-rc.d ours=
+    if [ ! -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod 755 $policy
+        ours=$policy
+    fi
+    local status=0
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 install -y \
+        --no-install-recommends "$@" >&2 </dev/null || status=$?
+    if [ -n "$ours" ]; then rm -f "$ours"; fi
+    return $status
+}
+
+# link_llvm DIR SUFFIX MAJOR: true when DIR holds both programs, of that major version or newer.
+link_llvm() {
+    local cov=$1/llvm-cov$2 profdata=$1/llvm-profdata$2
+    at_least "$(version_of "$cov" --version)" "$3.0" || return 1
+    at_least "$(version_of "$profdata" merge --version)" "$3.0" || return 1
+    mkdir -p "$BIN"
+    ln -sf "$cov" "$BIN/llvm-cov"
+    ln -sf "$profdata" "$BIN/llvm-profdata"
+}
+
+# llvm-cov and llvm-profdata read only profiles of their own LLVM or an older one, so the
+# compiler's LLVM is the floor.
+llvm_tools() {
+    local major number
+    major=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+    if at_least "$(version_of "$BIN/llvm-cov" --version)" "$major.0" &&
+        at_least "$(version_of "$BIN/llvm-profdata" merge --version)" "$major.0"; then return; fi
+    rm -f "$BIN/llvm-cov" "$BIN/llvm-profdata"
+
+    # rustup's component first: it always fits the compiler
+    if link_llvm "$(dirname "$(rustc --print target-libdir)")/bin" "" "$major"; then return; fi
+    if find_llvm "$major"; then return; fi
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get -qq update >&2 || true
+        for number in "$major" $((major + 1)) $((major + 2)); do
+            if [ -n "$(apt-cache madison "llvm-$number" 2>/dev/null)" ]; then
+                say "installing llvm-$number"
+                if as_root_apt "llvm-$number" && find_llvm "$major"; then return; fi
+                break
+            fi
+        done
+    fi
+    missing "llvm-cov $major or newer" \
+        "Install it with: rustup component add llvm-tools  (Debian: apt-get install llvm-$major)"
+}
+
+find_llvm() { # MAJOR
+    local number directory
+    while IFS= read -r -d : directory; do
+        if [ "$directory" = "$BIN" ]; then continue; fi
+        for number in "-$1" "-$(($1 + 1))" "-$(($1 + 2))" ""; do
+            if [ -x "$directory/llvm-cov$number" ] && link_llvm "$directory" "$number" "$1"; then
+                return
+            fi
+        done
+    done <<<"$PATH:"
+    return 1
+}
+
+# promtool and prometheus come out of their package without being installed: no root, no service.
+prometheus_tools() {
+    local kept=$CACHE/prometheus-$PLATFORM
+    if at_least "$(version_of "${PROMTOOL:-promtool}" --version)" "$PROMTOOL_FLOOR"; then return; fi
+    if [ -n "${PROMTOOL:-}" ]; then
+        missing "promtool $PROMTOOL_FLOOR or newer" "PROMTOOL=$PROMTOOL is not it."
+        return
+    fi
+    if ! at_least "$(version_of "$kept/promtool" --version)" "$PROMTOOL_FLOOR"; then
+        if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+            say "unpacking prometheus and promtool"
+            make_work
+            if unpack_newest_prometheus || unpack_system_prometheus; then
+                rm -rf "$kept"
+                mv -T "$work/usr/bin" "$kept" 2>/dev/null || mv "$work/usr/bin" "$kept"
+            fi
+            drop_work
+        fi
+    fi
+    if at_least "$(version_of "$kept/promtool" --version)" "$PROMTOOL_FLOOR"; then
+        place "$kept/promtool" "$kept/prometheus"
+    else
+        missing "promtool $PROMTOOL_FLOOR or newer" \
+            "Install Prometheus (Debian: apt-get install prometheus, macOS: brew install prometheus)."
+    fi
+}
+
+# Debian's newest package (the long-term release our users run) needs no newer libc than the
+# system's. It is read through a package list of our own beside the system's, from the same mirror.
+unpack_newest_prometheus() {
+    local mirror key=/usr/share/keyrings/debian-archive-keyring.gpg
+    # shellcheck disable=SC2016 # apt's own format variable
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+        grep -E '/debian/?$' | head -n 1) || return 1
+    if [ ! -r $key ]; then return 1; fi
+    printf 'deb [signed-by=%s] %s sid main\n' "$key" "$mirror" >"$work/sources.list"
+    mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
+    private_apt update && private_apt download prometheus && private_apt download promtool &&
+        unpack
+}
+
+# Older releases carry promtool inside the prometheus package.
+unpack_system_prometheus() {
+    if [ "$(id -u)" = 0 ]; then apt-get -qq update >&2 || true; fi
+    (cd "$work" && rm -f ./*.deb && apt-get -qq download prometheus >&2) && unpack
+}
+
+private_apt() {
+    (cd "$work" && apt-get -qq -o Dir::Etc::SourceList="$work/sources.list" \
+        -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$work/lists" \
+        -o Dir::Cache="$work/cache" -o Acquire::Languages=none \
+        -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false \
+        -o APT::Update::Post-Invoke-Success::= -o APT::Sandbox::User=root "$@" \
+        >"$work/apt.log" 2>&1)
+}
+
+unpack() {
+    local package
+    for package in "$work"/*.deb; do
+        dpkg-deb -x "$package" "$work" || return 1
+    done
+    [ -x "$work/usr/bin/promtool" ] && [ -x "$work/usr/bin/prometheus" ]
+}
+
+if [ $# = 0 ]; then set -- promtool llvm cargo-llvm-cov cargo-deny; fi
+for tool in "$@"; do
+    case $tool in
+        cargo-deny) cargo_tool cargo-deny $CARGO_DENY ;;
+        cargo-llvm-cov) cargo_tool cargo-llvm-cov $CARGO_LLVM_COV ;;
+        llvm) llvm_tools ;;
+        promtool) prometheus_tools ;;
+        *)
+            say "unknown tool '$tool'; known: cargo-deny cargo-llvm-cov llvm promtool"
+            exit 2
+            ;;
+    esac
+done
+exit $failed
