@@ -1,0 +1,2 @@
+//! The event sequencer.
+pub mod store;

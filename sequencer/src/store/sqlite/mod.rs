@@ -1,0 +1,121 @@
+//! The embedded store: SQLite in WAL mode with `synchronous=FULL`.
+//!
+//! One writer connection, used by one task at a time; a small pool of read-only connections that
+//! never waits for the writer. The process owns the store by a file lock.
+
+mod commit;
+mod commitments;
+mod credentials;
+mod events;
+mod keys;
+mod lock;
+mod open;
+mod row;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use catalog::SequencerMetrics;
+use catalog::label::DbOperation;
+use sqlx::pool::PoolConnection;
+use sqlx::{Sqlite, SqlitePool};
+
+use super::{PoolStatus, Store, StoreError};
+use writer::Writer;
+
+pub use open::{Migration, SqliteOptions};
+
+/// Operations slower than this are counted as slow.
+const SLOW_OPERATION: Duration = Duration::from_millis(200);
+
+/// The embedded store.
+pub struct SqliteStore {
+    path: PathBuf,
+    /// Owned by whoever holds its lock; never closed while the process lives.
+    writer: Writer,
+    readers: SqlitePool,
+    metrics: Arc<SequencerMetrics>,
+    /// Dropped last, when nothing touches the files any more.
+    _lock: lock::StoreLock,
+}
+
+impl SqliteStore {
+    /// A read-only connection; waiting for one is measured.
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        let started = Instant::now();
+        let connection = self.readers.acquire().await.map_err(store_error)?;
+        self.metrics.db_pool_wait.observe(started.elapsed().as_secs_f64());
+        Ok(connection)
+    }
+
+    /// Measures an operation from here until the guard is dropped.
+    fn measure(&self, operation: DbOperation) -> Measured<'_> {
+        Measured { metrics: &self.metrics, operation, started: Instant::now() }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        let _measured = self.measure(DbOperation::Ping);
+        let mut reader = self.reader().await?;
+        sqlx::query("SELECT id FROM streams LIMIT 1")
+            .fetch_optional(&mut *reader)
+            .await
+            .map(|_| ())
+            .map_err(store_error)
+    }
+
+    fn pool_status(&self) -> PoolStatus {
+        let idle = u32::try_from(self.readers.num_idle()).unwrap_or(u32::MAX);
+        let open = self.readers.size();
+        let writing = u32::from(self.writer.is_busy());
+        PoolStatus {
+            active: open.saturating_sub(idle) + writing,
+            idle: idle + 1 - writing,
+            max: self.readers.options().get_max_connections() + 1,
+        }
+    }
+
+    fn available_bytes(&self) -> Option<u64> {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+struct Measured<'a> {
+    metrics: &'a SequencerMetrics,
+    operation: DbOperation,
+    started: Instant,
+}
+
+impl Drop for Measured<'_> {
+    fn drop(&mut self) {
+        let elapsed = self.started.elapsed();
+        self.metrics.db_query_duration(self.operation).observe(elapsed.as_secs_f64());
+        if elapsed > SLOW_OPERATION {
+            self.metrics.db_slow_queries[self.operation].inc();
+        }
+    }
+}
+
+/// `SQLITE_FULL`: the disk has no room.
+const SQLITE_FULL: &str = "13";
+
+/// What a driver error means for the caller.
+fn store_error(error: sqlx::Error) -> StoreError {
+    let code = error.as_database_error().and_then(|error| error.code());
+    if code.as_deref() == Some(SQLITE_FULL) {
+        return StoreError::DiskFull;
+    }
+    StoreError::Failed(anyhow::Error::new(error))
+}

@@ -1,0 +1,210 @@
+//! Opening a store: lock, version, schema, and the cheap checks that refuse a damaged one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use catalog::SequencerMetrics;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
+
+use super::SqliteStore;
+use super::lock::StoreLock;
+use super::writer::Writer;
+
+static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Marks the file as ours: "VES1".
+const APPLICATION_ID: i64 = 0x5645_5331;
+/// First SQLite without the WAL-reset corruption bug.
+const MINIMUM_SQLITE: &str = "3.51.3";
+/// Pages of log before a checkpoint: 16 MiB. Fewer, and commits wait for checkpoints; more, and
+/// a start after a crash takes longer.
+const CHECKPOINT_PAGES: &str = "4096";
+
+/// How to open a store.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// Database file; it and its folder are created.
+    pub path: PathBuf,
+    /// Read connections.
+    pub max_readers: u32,
+    /// Longest wait for a read connection.
+    pub acquire_timeout: Duration,
+}
+
+/// What to do about a schema that is older than the program.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Migration {
+    /// Bring it up to date.
+    Apply,
+    /// Refuse.
+    Refuse,
+}
+
+impl SqliteStore {
+    /// Opens a store that this process owns until it ends.
+    ///
+    /// # Errors
+    /// One sentence each: cannot be opened, owned by another process, not ours, newer or older
+    /// than the program, or damaged.
+    pub async fn open(
+        options: &SqliteOptions,
+        migration: Migration,
+        metrics: Arc<SequencerMetrics>,
+    ) -> anyhow::Result<Self> {
+        let path = options.path.clone();
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+        }
+        let lock = StoreLock::acquire(&path)?;
+        let connect = connect_options(&path);
+        let name = path.display();
+        let mut connection = connect
+            .connect()
+            .await
+            .with_context(|| format!("cannot open the store {name} as a SQLite database"))?;
+        check_sqlite_version(&mut connection).await?;
+        claim(&mut connection).await.with_context(|| format!("cannot use the store {name}"))?;
+        migrate(&mut connection, migration).await?;
+        check_ends(&mut connection).await.with_context(|| {
+            format!("the store {name} is damaged; run `sequencer verify` and restore a backup")
+        })?;
+        connection.close().await.context("cannot close the connection of the start checks")?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(options.max_readers)
+            .acquire_timeout(options.acquire_timeout)
+            .test_before_acquire(false)
+            .connect_lazy_with(connect.clone().pragma("query_only", "on"));
+        let writer = Writer::open(connect).await.context("cannot open the writer connection")?;
+        Ok(Self { path, writer, readers, metrics, _lock: lock })
+    }
+}
+
+fn connect_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .disable_statement_logging()
+}
+
+async fn check_sqlite_version(connection: &mut SqliteConnection) -> anyhow::Result<()> {
+    let version: String =
+        sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut *connection).await?;
+    let number = |text: &str| text.split('.').map(|part| part.parse().unwrap_or(0)).collect();
+    let (found, floor): (Vec<u32>, Vec<u32>) = (number(&version), number(MINIMUM_SQLITE));
+    ensure!(found >= floor, "SQLite {version} can corrupt its log; {MINIMUM_SQLITE} is needed");
+    Ok(())
+}
+
+/// Refuses somebody else's database and marks a new one as ours.
+async fn claim(connection: &mut SqliteConnection) -> anyhow::Result<()> {
+    let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    if id == APPLICATION_ID {
+        return Ok(());
+    }
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut *connection)
+        .await?;
+    ensure!(id == 0 && tables == 0, "it is a database of another application");
+    let pragma = format!("PRAGMA application_id = {APPLICATION_ID}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(pragma)).execute(connection).await?;
+    Ok(())
+}
+
+async fn migrate(connection: &mut SqliteConnection, migration: Migration) -> anyhow::Result<()> {
+    if migration == Migration::Refuse {
+        let latest = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+        let applied = applied_version(connection).await;
+        ensure!(
+            applied >= latest,
+            "the store's schema is at version {applied}, this program needs {latest}; \
+             run `sequencer migrate` or set DB_MIGRATE_ON_STARTUP=true"
+        );
+    }
+    match MIGRATOR.run(connection).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(version)) => bail!(
+            "the store's schema is at version {version}, which is newer than this program; \
+             start a newer one"
+        ),
+        Err(error) => Err(error).context("cannot bring the store's schema up to date"),
+    }
+}
+
+/// 0 when no migration has run.
+async fn applied_version(connection: &mut SqliteConnection) -> i64 {
+    sqlx::query_scalar("SELECT COALESCE(max(version), 0) FROM _sqlx_migrations")
+        .fetch_one(connection)
+        .await
+        .unwrap_or(0)
+}
+
+/// Each head equals its last row, and the last commitment of each stream ends where it says.
+/// The full check is `sequencer verify`.
+async fn check_ends(connection: &mut SqliteConnection) -> anyhow::Result<()> {
+    let row = sqlx::query(
+        "SELECT
+            (SELECT count(*) FROM streams s WHERE s.head_sequence IS NOT (SELECT COALESCE(
+                max(e.sequence_number), 0) FROM events e WHERE e.stream = s.id)),
+            (SELECT count(*) FROM streams s WHERE s.committed_sequence IS NOT COALESCE((SELECT
+                c.sequence_end FROM commitments c WHERE c.stream = s.id
+                ORDER BY c.sequence_start DESC LIMIT 1), 0)),
+            (SELECT count(*) FROM streams WHERE committed_sequence > head_sequence)",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let (heads, ends, beyond): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+    ensure!(heads == 0, "{heads} streams end before or after their head");
+    ensure!(ends == 0, "{ends} streams do not end their commitments where they say");
+    ensure!(beyond == 0, "{beyond} streams have commitments beyond their head");
+    check_last_links(connection).await
+}
+
+/// The state root of each stream's last commitment recomputes and continues the one before.
+async fn check_last_links(connection: &mut SqliteConnection) -> anyhow::Result<()> {
+    let rows = sqlx::query(
+        "SELECT c.*, s.tenant_id, s.store_id,
+            (SELECT p.new_state_root FROM commitments p WHERE p.stream = c.stream
+                AND p.sequence_end = c.sequence_start - 1) AS previous_root
+         FROM streams s JOIN commitments c ON c.stream = s.id
+            AND c.sequence_end = s.committed_sequence
+            AND c.sequence_start = (SELECT max(sequence_start) FROM commitments
+                WHERE stream = s.id)",
+    )
+    .fetch_all(connection)
+    .await?;
+    for row in &rows {
+        let commitment = super::row::commitment(row)?;
+        let previous: Option<Vec<u8>> = row.get("previous_root");
+        let previous = previous.unwrap_or_else(|| vec![0; 32]);
+        let (stream, root) = (super::row::stream(row)?, commitment.merkle_root);
+        let (start, end) = (commitment.sequence_start, commitment.sequence_end);
+        let recomputed = ves::commitment::state_root(
+            &stream,
+            &commitment.prev_state_root,
+            &root,
+            start,
+            end,
+            commitment.leaf_count,
+        );
+        ensure!(
+            previous == commitment.prev_state_root.0 && recomputed == commitment.new_state_root,
+            "commitment {} of stream {}/{} does not continue its chain",
+            commitment.batch_id,
+            stream.tenant_id,
+            stream.store_id
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! The one writer connection and its transactions.
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, ConnectOptions as _, Executor as _, SqliteConnection};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::super::StoreError;
+use super::store_error;
+
+/// The writer connection behind a fair lock.
+pub(super) struct Writer {
+    options: SqliteConnectOptions,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// `None` after [`Writer::close`].
+    connection: Option<SqliteConnection>,
+    /// True from BEGIN until COMMIT or ROLLBACK was answered. Found true by the next user, the
+    /// last one failed or was cancelled half way, and the transaction is rolled back first: a
+    /// request that is dropped at any await can not poison the connection.
+    unfinished: bool,
+}
+
+/// A write transaction; dropped without [`WriteTransaction::commit`] it never happened.
+pub(super) struct WriteTransaction<'a> {
+    state: MutexGuard<'a, State>,
+}
+
+impl Writer {
+    pub(super) async fn open(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
+        let connection = Some(options.connect().await?);
+        Ok(Self { options, state: Mutex::new(State { connection, unfinished: false }) })
+    }
+
+    /// True while somebody writes.
+    pub(super) fn is_busy(&self) -> bool {
+        self.state.try_lock().is_err()
+    }
+
+    /// Waits for its turn and begins.
+    pub(super) async fn begin(&self) -> Result<WriteTransaction<'_>, StoreError> {
+        let mut state = self.state.lock().await;
+        if state.unfinished {
+            self.recover(&mut state).await?;
+        }
+        state.unfinished = true;
+        let mut transaction = WriteTransaction { state };
+        transaction.connection()?.execute("BEGIN IMMEDIATE").await.map_err(store_error)?;
+        Ok(transaction)
+    }
+
+    /// Ends an unfinished transaction by opening a new connection: after a failed commit or an
+    /// I/O error nothing in the old one's memory is trusted, the truth is what the files say.
+    async fn recover(&self, state: &mut State) -> Result<(), StoreError> {
+        if let Some(old) = state.connection.take() {
+            // Closing rolls back. An error changes nothing: the connection is gone either way.
+            let _ = old.close().await;
+        }
+        state.connection = Some(self.options.connect().await.map_err(store_error)?);
+        state.unfinished = false;
+        Ok(())
+    }
+
+    /// Waits for the last write, moves the log into the database file and closes.
+    pub(super) async fn close(&self) {
+        let mut state = self.state.lock().await;
+        if let Some(mut connection) = state.connection.take() {
+            if let Err(error) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await {
+                tracing::warn!(%error, "the last checkpoint failed; the next start replays the log");
+            }
+            let _ = connection.close().await;
+        }
+    }
+}
+
+impl WriteTransaction<'_> {
+    pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        let closed = || StoreError::Failed(anyhow::anyhow!("the store is closed"));
+        self.state.connection.as_mut().ok_or_else(closed)
+    }
+
+    /// Makes it durable. After an error it is unknown whether it is.
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        self.connection()?.execute("COMMIT").await.map_err(store_error)?;
+        self.state.unfinished = false;
+        Ok(())
+    }
+
+    /// Ends it without a trace.
+    pub(super) async fn rollback(mut self) -> Result<(), StoreError> {
+        self.connection()?.execute("ROLLBACK").await.map_err(store_error)?;
+        self.state.unfinished = false;
+        Ok(())
+    }
+}
