@@ -8,6 +8,7 @@ mod event;
 use std::collections::HashSet;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::bytes::Hash32;
@@ -111,11 +112,13 @@ pub trait KeySource {
     fn sequencer_key(&self, key_version: u32) -> Option<PublicKey>;
 }
 
-/// The leaf of one number.
-#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+/// What is kept of an event until a commitment covers it.
+#[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub struct NumberedLeaf {
     /// The number.
     pub sequence_number: u64,
+    /// The event.
+    pub event_id: Uuid,
     /// VES 15.1.
     pub leaf_hash: Hash32,
 }
@@ -151,8 +154,8 @@ impl StreamAuditor {
             next_sequence,
             highest_head: next_sequence.saturating_sub(1),
             last_commitment,
+            pending_events: pending.iter().map(|leaf| leaf.event_id).collect(),
             pending,
-            pending_events: HashSet::new(),
         }
     }
 
@@ -217,7 +220,7 @@ impl StreamAuditor {
             };
         }
         if end >= self.next_sequence {
-            let detail = format!("events are known up to {} only", self.next_sequence - 1);
+            let detail = format!("{} is the next event to be seen", self.next_sequence);
             return vec![violation(ViolationKind::Gap, detail)];
         }
         let mut found = Vec::new();
@@ -234,9 +237,7 @@ impl StreamAuditor {
             found.push(violation(ViolationKind::Root, detail));
         }
         self.pending.retain(|leaf| leaf.sequence_number > end);
-        if self.pending.is_empty() {
-            self.pending_events.clear();
-        }
+        self.pending_events = self.pending.iter().map(|leaf| leaf.event_id).collect();
         self.last_commitment = Some(commitment.clone());
         found
     }

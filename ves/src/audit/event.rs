@@ -53,7 +53,8 @@ impl StreamAuditor {
             let detail = format!("event {} has another number already", event.event_id);
             found.push(violation(ViolationKind::Duplicate, record, detail));
         }
-        self.pending.push(NumberedLeaf { sequence_number: number, leaf_hash });
+        let event_id = event.event_id;
+        self.pending.push(NumberedLeaf { sequence_number: number, event_id, leaf_hash });
         self.next_sequence = number.saturating_add(1);
         self.highest_head = self.highest_head.max(number);
         found
