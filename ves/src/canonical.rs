@@ -60,6 +60,11 @@ pub enum CanonicalError {
 
 /// Writes the canonical form of one JSON value (VES 6.1).
 ///
+/// The canonical form of a canonical text is that text, with one trap: a float such as `1e19`
+/// is accepted, but its canonical form `10000000000000000000` is written like an integer, so
+/// [`CanonicalLimits::STRICT`] refuses it when it comes back. Read what was accepted before with
+/// [`CanonicalLimits::AUDIT`].
+///
 /// # Errors
 /// The first rule of [`CanonicalError`] that is found broken. Time grows with the length of the
 /// text times its depth at worst, the stack not at all.

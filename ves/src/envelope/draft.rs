@@ -41,9 +41,12 @@ impl EventDraft {
     /// Only the payload is checked; a sequencer checks the rest.
     ///
     /// # Errors
-    /// The payload has no canonical form under [`CanonicalLimits::STRICT`].
+    /// The payload has no canonical form under [`CanonicalLimits::STRICT`], or one that a
+    /// sequencer would refuse because a large float became a large integer in it.
     pub fn sign(self, key: &SigningKey) -> Result<Event, CanonicalError> {
         let canonical = canonicalize(&self.payload.to_string(), &CanonicalLimits::STRICT)?;
+        // `Event::to_json` sends the canonical text, so that is what must be acceptable.
+        let canonical = canonicalize(&canonical, &CanonicalLimits::STRICT)?;
         let mut event = Event {
             stream: self.stream,
             event_id: self.event_id,
