@@ -134,7 +134,13 @@ pub(crate) fn unicode(length: std::ops::Range<usize>) -> impl Strategy<Value = S
     proptest::collection::vec(character, length).prop_map(String::from_iter)
 }
 
-/// Deterministic apart from the printed failure; nothing is written beside the sources.
+/// So many cases unless `PROPTEST_CASES` says otherwise; nothing is written beside the sources,
+/// a failure prints its smallest input.
 pub(crate) fn cases(cases: u32) -> ProptestConfig {
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() {
+        ProptestConfig::default().cases
+    } else {
+        cases
+    };
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
