@@ -196,8 +196,9 @@ impl StreamAuditor {
     /// Checks a commitment: its link to the one before (VES 17.5), then its root over the leaves
     /// seen (VES 15), which it consumes.
     ///
-    /// The same commitment again is no violation. One that reaches beyond the events seen is
-    /// reported and otherwise ignored, so it can be shown again after the events.
+    /// Each is to be shown once, in order; the last one again is no violation. One that reaches
+    /// beyond the events seen is reported and otherwise ignored, so it can be shown again after
+    /// the events.
     pub fn commitment(&mut self, commitment: &Commitment) -> Vec<Violation> {
         let (start, end) = (commitment.sequence_start, commitment.sequence_end);
         let violation = |kind, detail: String| Violation {

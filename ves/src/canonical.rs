@@ -35,7 +35,7 @@ pub enum CanonicalError {
     /// Two members of one object have the same name.
     #[error("the member name {name:?} is repeated")]
     DuplicateMember {
-        /// The repeated name, decoded.
+        /// The repeated name, decoded; at most its first 64 characters.
         name: String,
     },
     /// An integer that a double cannot hold exactly.
@@ -56,6 +56,9 @@ pub enum CanonicalError {
     /// A string or a name holds U+0000, which stores cannot keep (VES 5, notes).
     #[error("a string holds U+0000")]
     Nul,
+    /// The canonical form is longer than the caller takes (VES 21).
+    #[error("the value is too large")]
+    TooLarge,
 }
 
 /// Writes the canonical form of one JSON value (VES 6.1).
@@ -69,8 +72,19 @@ pub enum CanonicalError {
 /// The first rule of [`CanonicalError`] that is found broken. Time grows with the length of the
 /// text times its depth at worst, the stack not at all.
 pub fn canonicalize(text: &str, limits: &CanonicalLimits) -> Result<String, CanonicalError> {
+    canonicalize_within(text, limits, usize::MAX)
+}
+
+/// The same, given up as soon as the canonical form is longer than `max_bytes`: objects are
+/// re-arranged level by level, so a large and deep text would cost its length times its depth.
+pub(crate) fn canonicalize_within(
+    text: &str,
+    limits: &CanonicalLimits,
+    max_bytes: usize,
+) -> Result<String, CanonicalError> {
     let mut writer = Writer {
         limits,
+        max_bytes,
         out: String::with_capacity(text.len()),
         frames: Vec::new(),
         members: Vec::new(),
@@ -79,6 +93,7 @@ pub fn canonicalize(text: &str, limits: &CanonicalLimits) -> Result<String, Cano
     let mut scanner = Scanner::new(text);
     scanner.walk(&mut writer)?;
     scanner.end()?;
+    writer.check_size()?;
     Ok(writer.out)
 }
 
@@ -123,6 +138,8 @@ pub(crate) fn push_string(out: &mut String, text: &str) {
 
 struct Writer<'a, 'l> {
     limits: &'l CanonicalLimits,
+    max_bytes: usize,
+    /// Only ever grows: re-arranging members keeps the length.
     out: String,
     /// Open containers: where each begins in `out` and in `members`.
     frames: Vec<Frame>,
@@ -149,12 +166,14 @@ impl<'a> Visit<'a> for Writer<'a, '_> {
         if self.frames.len() >= self.limits.max_depth {
             return Err(CanonicalError::TooDeep);
         }
+        self.check_size()?;
         self.frames.push(Frame { out_start: self.out.len(), first_member: self.members.len() });
         self.out.push(if kind == Container::Object { '{' } else { '[' });
         Ok(())
     }
 
     fn name(&mut self, name: RawString<'a>, is_first: bool) -> Result<(), CanonicalError> {
+        self.check_size()?;
         if !is_first {
             self.end_member();
             self.out.push(',');
@@ -223,6 +242,10 @@ impl<'a> Writer<'a, '_> {
         Ok(text)
     }
 
+    fn check_size(&self) -> Result<(), CanonicalError> {
+        if self.out.len() > self.max_bytes { Err(CanonicalError::TooLarge) } else { Ok(()) }
+    }
+
     fn end_member(&mut self) {
         if let Some(member) = self.members.last_mut() {
             member.end = self.out.len();
@@ -242,7 +265,8 @@ impl<'a> Writer<'a, '_> {
             if let [left, right] = pair
                 && left.name == right.name
             {
-                return Err(CanonicalError::DuplicateMember { name: left.name.to_string() });
+                let name = left.name.chars().take(64).collect();
+                return Err(CanonicalError::DuplicateMember { name });
             }
         }
         self.scratch.clear();

@@ -205,7 +205,7 @@ pub struct VerifyProofResponse {
 #[derive(Deserialize)]
 struct EitherHash(#[serde(deserialize_with = "hash_either")] Hash32);
 
-fn hash_either<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hash32, D::Error> {
+pub(crate) fn hash_either<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hash32, D::Error> {
     let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
     Hash32::parse_either(&text)
         .ok_or_else(|| serde::de::Error::custom("expected 64 hex digits, with or without 0x"))

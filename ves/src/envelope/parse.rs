@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::members::{Members, NotMembers, integer, text};
 use super::{Event, Payload, Refusal};
 use crate::bytes::{Hash32, Sig64, is_rfc3339, parse_uuid};
-use crate::canonical::{CanonicalError, CanonicalLimits, canonicalize};
+use crate::canonical::{CanonicalError, CanonicalLimits, canonicalize_within};
 use crate::encrypted::EncryptedPayload;
 use crate::stream::Stream;
 
@@ -185,18 +185,16 @@ fn read_content(members: &Members<'_>, limits: &EnvelopeLimits) -> Result<Conten
 
 fn canonical(member: &str, raw: &str, limits: &EnvelopeLimits) -> Result<String, Refusal> {
     let strict = CanonicalLimits { max_depth: limits.max_payload_depth, ..CanonicalLimits::STRICT };
-    let canonical = canonicalize(raw, &strict).map_err(|error| {
+    canonicalize_within(raw, &strict, limits.max_payload_bytes).map_err(|error| {
         let detail = match error {
             CanonicalError::TooDeep => format!("is nested over {} levels", strict.max_depth),
+            CanonicalError::TooLarge => {
+                format!("is larger than {} bytes", limits.max_payload_bytes)
+            }
             other => format!("cannot be hashed: {other}"),
         };
         Refusal::schema(member, &detail)
-    })?;
-    if canonical.len() > limits.max_payload_bytes {
-        let detail = format!("is larger than {} bytes", limits.max_payload_bytes);
-        return Err(Refusal::schema(member, &detail));
-    }
-    Ok(canonical)
+    })
 }
 
 /// Check 3. Any other integer is a version we do not know; anything else is no version.

@@ -18,7 +18,8 @@ pub struct AgentKeyEntry {
     pub key_id: u32,
     /// 1 stands for Ed25519 (VES 8.3).
     pub key_algorithm: u32,
-    /// 32 bytes.
+    /// 32 bytes; written without `0x`, read with or without.
+    #[serde(deserialize_with = "super::hash_either")]
     pub public_key: Hash32,
     /// Status in the record.
     pub status: StoredStatus,
@@ -73,7 +74,8 @@ pub struct SequencerKey {
     pub key_version: u32,
     /// `ed25519`.
     pub algorithm: String,
-    /// 32 bytes.
+    /// 32 bytes; written without `0x`, read with or without.
+    #[serde(deserialize_with = "super::hash_either")]
     pub public_key: Hash32,
     /// When it began to sign.
     pub valid_from: Timestamp,

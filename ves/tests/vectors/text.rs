@@ -119,6 +119,7 @@ pub(crate) fn jcs_refused(section: &Value) {
             CanonicalError::BadJson => "bad_json",
             CanonicalError::TooDeep => "too_deep",
             CanonicalError::Nul => "nul",
+            CanonicalError::TooLarge => "too_large",
         };
         assert_eq!(name, text(case, "expect"), "{}", text(case, "name"));
     }
