@@ -103,7 +103,6 @@ CREATE TABLE api_keys (
     can_write    INTEGER NOT NULL,
     can_admin    INTEGER NOT NULL,
     agent_id     BLOB,
-    rate_limit   INTEGER,
     origin       TEXT    NOT NULL CHECK (origin IN ('bootstrap', 'created')),
     created_at   INTEGER NOT NULL,
     last_used_at INTEGER,

@@ -18,8 +18,9 @@ use uuid::Uuid;
 use ves::{Commitment, Hash32, Stream, Timestamp, merkle::Tile};
 
 pub use model::{
-    AgentKeyRecord, ApiKeyOrigin, ApiKeyRecord, Backlog, EventOutcome, Head, LeafSource, Placement,
-    PoolStatus, PreparedBatch, PreparedEvent, BatchOutcome, SequencerKey, StoredEvent, StreamState,
+    AgentKeyRecord, ApiKeyOrigin, ApiKeyRecord, Backlog, BatchOutcome, EventOutcome, Head,
+    LeafSource, Placement, PoolStatus, PreparedBatch, PreparedEvent, SequencerKey, StoredEvent,
+    StreamState,
 };
 
 /// Why a store operation failed. Texts carry no SQL and no path.

@@ -157,8 +157,6 @@ pub struct ApiKeyRecord {
     pub admin: bool,
     /// The only agent it may post for.
     pub agent_id: Option<Uuid>,
-    /// Requests a minute, when set.
-    pub rate_limit: Option<u32>,
     /// Where it came from.
     pub origin: ApiKeyOrigin,
     /// Creation.

@@ -21,10 +21,25 @@ use super::{SqliteStore, row, store_error};
 
 /// Columns of one event row, in the order of [`bind_event`].
 const EVENT_COLUMNS: [&str; 19] = [
-    "stream", "sequence_number", "sequenced_at", "key_version", "event_id", "source_agent_id",
-    "agent_key_id", "entity", "event_type", "created_at", "payload_kind", "payload",
-    "payload_plain_hash", "payload_cipher_hash", "signing_hash", "agent_signature",
-    "signature_scheme", "command_id", "base_version",
+    "stream",
+    "sequence_number",
+    "sequenced_at",
+    "key_version",
+    "event_id",
+    "source_agent_id",
+    "agent_key_id",
+    "entity",
+    "event_type",
+    "created_at",
+    "payload_kind",
+    "payload",
+    "payload_plain_hash",
+    "payload_cipher_hash",
+    "signing_hash",
+    "agent_signature",
+    "signature_scheme",
+    "command_id",
+    "base_version",
 ];
 
 /// Rows per INSERT. A commit is cut into these, largest first, so that every statement is one of

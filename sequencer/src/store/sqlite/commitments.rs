@@ -6,20 +6,15 @@ use uuid::Uuid;
 use ves::merkle::Tile;
 use ves::{Commitment, Hash32, Stream, Timestamp};
 
-use super::super::{CommitmentLog, Backlog, Sealed, StoreError};
+use super::super::{Backlog, CommitmentLog, Sealed, StoreError};
 use super::events::{bound, stream_row};
 use super::{SqliteStore, row, store_error};
 
 #[async_trait]
 impl CommitmentLog for SqliteStore {
-    async fn seal(
-        &self,
-        commitment: &Commitment,
-        tiles: &[Tile],
-    ) -> Result<Sealed, StoreError> {
+    async fn seal(&self, commitment: &Commitment, tiles: &[Tile]) -> Result<Sealed, StoreError> {
         let _measured = self.measure(DbOperation::WriteCommitment);
-        let stream =
-            Stream { tenant_id: commitment.tenant_id, store_id: commitment.store_id };
+        let stream = Stream { tenant_id: commitment.tenant_id, store_id: commitment.store_id };
         let mut transaction = self.writer.begin().await?;
         let connection = transaction.connection()?;
         // The chain continues at the end that this transaction sees, or not at all.
@@ -50,14 +45,16 @@ impl CommitmentLog for SqliteStore {
         .map_err(store_error)?;
         for tile in tiles {
             let hashes: Vec<u8> = tile.hashes.iter().flat_map(|hash| hash.0).collect();
-            sqlx::query("INSERT INTO tree_tiles (commitment, band, tile, hashes) VALUES (?, ?, ?, ?)")
-                .bind(id)
-                .bind(tile.band)
-                .bind(bound(tile.index))
-                .bind(hashes)
-                .execute(&mut *connection)
-                .await
-                .map_err(store_error)?;
+            sqlx::query(
+                "INSERT INTO tree_tiles (commitment, band, tile, hashes) VALUES (?, ?, ?, ?)",
+            )
+            .bind(id)
+            .bind(tile.band)
+            .bind(bound(tile.index))
+            .bind(hashes)
+            .execute(&mut *connection)
+            .await
+            .map_err(store_error)?;
         }
         sqlx::query("UPDATE streams SET committed_sequence = ? WHERE id = ?")
             .bind(bound(commitment.sequence_end))
@@ -69,10 +66,7 @@ impl CommitmentLog for SqliteStore {
         Ok(Sealed::Stored)
     }
 
-    async fn commitment(
-        &self,
-        batch_id: Uuid,
-    ) -> Result<Option<Commitment>, StoreError> {
+    async fn commitment(&self, batch_id: Uuid) -> Result<Option<Commitment>, StoreError> {
         let _measured = self.measure(DbOperation::ReadCommitments);
         let mut reader = self.reader().await?;
         let found = sqlx::query(
@@ -108,11 +102,7 @@ impl CommitmentLog for SqliteStore {
         Ok(self.read_commitments(stream, u64::MAX, 1, true).await?.pop())
     }
 
-    async fn tiles(
-        &self,
-        batch_id: Uuid,
-        wanted: &[(u32, u64)],
-    ) -> Result<Vec<Tile>, StoreError> {
+    async fn tiles(&self, batch_id: Uuid, wanted: &[(u32, u64)]) -> Result<Vec<Tile>, StoreError> {
         let _measured = self.measure(DbOperation::ReadTiles);
         let mut reader = self.reader().await?;
         let mut tiles = Vec::with_capacity(wanted.len());
@@ -165,9 +155,7 @@ impl CommitmentLog for SqliteStore {
             .collect()
     }
 
-    async fn backlog_total(
-        &self,
-    ) -> Result<(u64, Option<Timestamp>), StoreError> {
+    async fn backlog_total(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
         let _measured = self.measure(DbOperation::ReadHead);
         let mut reader = self.reader().await?;
         let found = sqlx::query(

@@ -6,15 +6,12 @@ use sqlx::{Row as _, SqliteConnection};
 use uuid::Uuid;
 use ves::{Hash32, Timestamp};
 
-use super::super::{CredentialStore, ApiKeyOrigin, ApiKeyRecord, Inserted, StoreError};
+use super::super::{ApiKeyOrigin, ApiKeyRecord, CredentialStore, Inserted, StoreError};
 use super::{SqliteStore, row, store_error};
 
 #[async_trait]
 impl CredentialStore for SqliteStore {
-    async fn api_key(
-        &self,
-        key_hash: &Hash32,
-    ) -> Result<Option<ApiKeyRecord>, StoreError> {
+    async fn api_key(&self, key_hash: &Hash32) -> Result<Option<ApiKeyRecord>, StoreError> {
         let _measured = self.measure(DbOperation::ReadApiKey);
         let mut reader = self.reader().await?;
         let found = sqlx::query("SELECT * FROM api_keys WHERE key_hash = ?")
@@ -25,10 +22,7 @@ impl CredentialStore for SqliteStore {
         found.as_ref().map(row::api_key).transpose()
     }
 
-    async fn api_key_by_prefix(
-        &self,
-        prefix: &str,
-    ) -> Result<Option<ApiKeyRecord>, StoreError> {
+    async fn api_key_by_prefix(&self, prefix: &str) -> Result<Option<ApiKeyRecord>, StoreError> {
         let _measured = self.measure(DbOperation::ReadApiKey);
         let mut reader = self.reader().await?;
         let found = sqlx::query("SELECT * FROM api_keys WHERE key_prefix = ?")
@@ -95,28 +89,19 @@ impl CredentialStore for SqliteStore {
         transaction.commit().await
     }
 
-    async fn revoke_api_key(
-        &self,
-        key_hash: &Hash32,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
+    async fn revoke_api_key(&self, key_hash: &Hash32, at: Timestamp) -> Result<(), StoreError> {
         let _measured = self.measure(DbOperation::WriteApiKey);
         let mut transaction = self.writer.begin().await?;
-        sqlx::query(
-            "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, ?) WHERE key_hash = ?",
-        )
-        .bind(at.as_micros())
-        .bind(key_hash.0.as_slice())
-        .execute(transaction.connection()?)
-        .await
-        .map_err(store_error)?;
+        sqlx::query("UPDATE api_keys SET revoked_at = COALESCE(revoked_at, ?) WHERE key_hash = ?")
+            .bind(at.as_micros())
+            .bind(key_hash.0.as_slice())
+            .execute(transaction.connection()?)
+            .await
+            .map_err(store_error)?;
         transaction.commit().await
     }
 
-    async fn touch_api_keys(
-        &self,
-        used: &[(Hash32, Timestamp)],
-    ) -> Result<(), StoreError> {
+    async fn touch_api_keys(&self, used: &[(Hash32, Timestamp)]) -> Result<(), StoreError> {
         let _measured = self.measure(DbOperation::WriteApiKey);
         let mut transaction = self.writer.begin().await?;
         for (key_hash, at) in used {
@@ -146,16 +131,16 @@ async fn insert(
     connection: &mut SqliteConnection,
     key: &ApiKeyRecord,
 ) -> Result<Inserted, StoreError> {
-    let stores = serde_json::to_string(&key.store_ids)
-        .map_err(|error| StoreError::Failed(error.into()))?;
+    let stores =
+        serde_json::to_string(&key.store_ids).map_err(|error| StoreError::Failed(error.into()))?;
     let origin = match key.origin {
         ApiKeyOrigin::Bootstrap => "bootstrap",
         ApiKeyOrigin::Created => "created",
     };
     let done = sqlx::query(
         "INSERT INTO api_keys (key_hash, key_prefix, tenant_id, store_ids, can_read, can_write,
-            can_admin, agent_id, rate_limit, origin, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            can_admin, agent_id, origin, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(key.key_hash.0.as_slice())
     .bind(&key.key_prefix)
@@ -165,7 +150,6 @@ async fn insert(
     .bind(key.write)
     .bind(key.admin)
     .bind(key.agent_id.map(|id| id.as_bytes().to_vec()))
-    .bind(key.rate_limit)
     .bind(origin)
     .bind(key.created_at.as_micros())
     .execute(connection)

@@ -8,7 +8,9 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 use uuid::Uuid;
 use ves::{Hash32, Sig64, Stream, Timestamp};
 
-use super::super::{BatchOutcome, EventLog, PreparedBatch, Head, LeafSource, StoreError, StoredEvent, StreamState};
+use super::super::{
+    BatchOutcome, EventLog, Head, LeafSource, PreparedBatch, StoreError, StoredEvent, StreamState,
+};
 use super::commit::json_hex_array;
 use super::{SqliteStore, row, store_error};
 
@@ -198,8 +200,7 @@ impl EventLog for SqliteStore {
             .fetch_all(&mut *reader)
             .await
             .map_err(store_error)?;
-        let events: Result<_, _> =
-            rows.iter().map(|row| row::stored_event(row, stream)).collect();
+        let events: Result<_, _> = rows.iter().map(|row| row::stored_event(row, stream)).collect();
         Ok((events?, row::integer(&entity, "version")?))
     }
 

@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 use uuid::Uuid;
 use ves::Timestamp;
 
-use super::super::{KeyRegistry, AgentKeyRecord, Inserted, SequencerKey, StoreError};
+use super::super::{AgentKeyRecord, Inserted, KeyRegistry, SequencerKey, StoreError};
 use super::{SqliteStore, row, store_error};
 
 #[async_trait]

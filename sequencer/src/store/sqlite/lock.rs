@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 /// Held for the life of the store.
-pub(super) struct StoreLock(#[expect(dead_code, reason = "the lock lives as long as the file")] File);
+pub(super) struct StoreLock(
+    #[expect(dead_code, reason = "the lock lives as long as the file")] File,
+);
 
 impl StoreLock {
     /// Takes the lock or says in one sentence why not.

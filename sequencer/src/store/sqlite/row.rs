@@ -107,8 +107,7 @@ pub(super) fn stored_event(row: &SqliteRow, stream: Stream) -> Result<StoredEven
 }
 
 pub(super) fn commitment(row: &SqliteRow) -> Result<Commitment, StoreError> {
-    let (start, end): (u64, u64) =
-        (integer(row, "sequence_start")?, integer(row, "sequence_end")?);
+    let (start, end): (u64, u64) = (integer(row, "sequence_start")?, integer(row, "sequence_end")?);
     let leaves = end.checked_sub(start).and_then(|n| u32::try_from(n + 1).ok());
     let mut commitment = Commitment::seal(
         &stream(row)?,
@@ -159,7 +158,6 @@ pub(super) fn api_key(row: &SqliteRow) -> Result<ApiKeyRecord, StoreError> {
         write: flag("can_write")?,
         admin: flag("can_admin")?,
         agent_id: optional_bytes(row, "agent_id")?.map(Uuid::from_bytes),
-        rate_limit: optional_integer(row, "rate_limit")?,
         origin: match text(row, "origin")?.as_str() {
             "bootstrap" => ApiKeyOrigin::Bootstrap,
             "created" => ApiKeyOrigin::Created,

@@ -1,7 +1,7 @@
 //! The one writer connection and its transactions.
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, ConnectOptions as _, Executor as _, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::super::StoreError;

@@ -1,0 +1,140 @@
+//! Health, readiness, metrics, and who this sequencer is.
+
+use serde_json::json;
+use ves::Hash32;
+use ves::envelope::{MAX_ENTITY_ID_BYTES, MAX_ENTITY_TYPE_BYTES, MAX_EVENT_TYPE_BYTES};
+use ves::wire::{SequencerInfo, SequencerKey, SequencerLimits};
+use warp::http::StatusCode;
+
+use crate::app::App;
+use crate::clock;
+use crate::error::ApiResult;
+use crate::health::{Report, Status};
+use crate::http::{Reply, Request};
+use crate::process;
+use crate::store::PoolStatus;
+
+/// Name of the service in `/health`.
+const SERVICE: &str = "stateset-sequencer";
+
+/// The process can make progress. Never asks the store: a restart would not mend that.
+pub(super) fn health() -> ApiResult<Reply> {
+    Reply::json(&json!({
+        "status": "healthy",
+        "service": SERVICE,
+        "version": crate::VERSION,
+        "timestamp": clock::now(),
+    }))
+}
+
+/// 503 only when no request could succeed: a balancer then looks elsewhere. Shedding and a full
+/// disk keep 200, or every replica would leave the balancer at once.
+pub(super) async fn ready(app: &App) -> ApiResult<Reply> {
+    let report = app.health.report(app).await;
+    let (ready, status) = readiness(app, &report);
+    let mut reasons = report.reasons();
+    if app.lifecycle.is_draining() {
+        reasons.push("draining: the process is stopping".to_owned());
+    }
+    let pool = report.pool;
+    let mut body = json!({
+        "status": status,
+        "database": {
+            "connected": report.store_seconds.is_some(),
+            "response_time_ms": report.store_seconds.map(|seconds| (seconds * 1000.0).round() as u64),
+        },
+        "pool": {
+            "status": pool_status(pool),
+            "utilization": format!("{:.1}%", utilization(pool) * 100.0),
+            "active": pool.active,
+            "idle": pool.idle,
+        },
+    });
+    if !reasons.is_empty() {
+        body["reasons"] = json!(reasons);
+    }
+    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok(Reply::json(&body)?.with_status(code))
+}
+
+fn readiness(app: &App, report: &Report) -> (bool, &'static str) {
+    match report.status() {
+        _ if app.lifecycle.is_draining() => (false, "not_ready"),
+        Status::Unhealthy => (false, "not_ready"),
+        Status::Degraded => (true, "degraded"),
+        Status::Healthy => (true, "ready"),
+    }
+}
+
+fn utilization(pool: PoolStatus) -> f64 {
+    f64::from(pool.active) / f64::from(pool.max.max(1))
+}
+
+fn pool_status(pool: PoolStatus) -> &'static str {
+    match utilization(pool) {
+        used if used < 0.5 => "healthy",
+        used if used < 0.75 => "moderate",
+        used if used < 0.9 => "stressed",
+        _ => "critical",
+    }
+}
+
+pub(super) async fn health_detailed(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
+    let caller = request.caller()?;
+    if !caller.is_platform() {
+        return Err(crate::auth::forbidden("this needs the platform's credential".to_owned()));
+    }
+    let report = app.health.report(app).await;
+    Reply::json(&json!({ "status": report.status(), "components": report.components }))
+}
+
+pub(super) fn sequencer_info(app: &App) -> ApiResult<Reply> {
+    let key = |key: &crate::store::SequencerKey| SequencerKey {
+        key_version: key.version,
+        algorithm: "ed25519".to_owned(),
+        public_key: Hash32(key.public_key),
+        valid_from: key.valid_from,
+        valid_to: key.valid_to,
+    };
+    let config = &app.config;
+    Reply::json(&SequencerInfo {
+        sequencer_id: app.identity.sequencer_id(),
+        keys: app.identity.keys().iter().map(key).collect(),
+        ves_version: 1,
+        limits: SequencerLimits {
+            max_body_bytes: config.max_body_size_bytes.into(),
+            max_events_per_request: config.max_events_per_batch.into(),
+            max_payload_bytes: config.max_event_payload_size.into(),
+            max_payload_depth: crate::ingest::MAX_PAYLOAD_DEPTH as u64,
+            max_entity_type_bytes: MAX_ENTITY_TYPE_BYTES as u64,
+            max_entity_id_bytes: MAX_ENTITY_ID_BYTES as u64,
+            max_event_type_bytes: MAX_EVENT_TYPE_BYTES as u64,
+            max_page_events: crate::http::MAX_LIMIT.into(),
+            max_commitment_events: config.max_commitment_events.into(),
+        },
+    })
+}
+
+/// Samples every gauge and encodes.
+pub(super) async fn metrics(app: &App) -> Reply {
+    let report = app.health.report(app).await;
+    let metrics = &app.metrics;
+    metrics.ready.set(i64::from(readiness(app, &report).0));
+    metrics.draining.set(i64::from(app.lifecycle.is_draining()));
+    metrics.queue_depth.set(i64::from(app.queue.depth()));
+    metrics.db_pool_active.set(i64::from(report.pool.active));
+    metrics.db_pool_idle.set(i64::from(report.pool.idle));
+    metrics.db_pool_max.set(i64::from(report.pool.max));
+    // Without the store the backlog keeps its last value; `ready` says that it is old.
+    if report.store_seconds.is_some() {
+        metrics.commitment_lag.set(i64::try_from(report.unsealed_events).unwrap_or(i64::MAX));
+        metrics.commitment_oldest_age.set(report.oldest_unsealed_seconds);
+        if let Ok(active) = app.store.count_active_api_keys().await {
+            metrics.api_keys_active.set(i64::try_from(active).unwrap_or(i64::MAX));
+        }
+    }
+    app.agent_keys.sample();
+    app.authenticator.sample();
+    process::sample(metrics);
+    Reply::metrics(metrics.encode())
+}

@@ -1,0 +1,77 @@
+//! What every handler may use, made once at start and passed on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use catalog::SequencerMetrics;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+use ves::{Hash32, Receipt, Stream};
+
+use crate::auth::{AgentKeys, Authenticator};
+use crate::config::Config;
+use crate::health::Health;
+use crate::identity::Identity;
+use crate::ingest::CommitQueue;
+use crate::sealing::Sealer;
+use crate::store::{Placement, Store};
+
+/// The state of the process.
+pub struct App {
+    /// As read at start.
+    pub config: Config,
+    /// The log.
+    pub store: Arc<dyn Store>,
+    /// Everything that is counted.
+    pub metrics: Arc<SequencerMetrics>,
+    /// Credentials of callers.
+    pub authenticator: Authenticator,
+    /// Keys of agents.
+    pub agent_keys: AgentKeys,
+    /// The way to the committer.
+    pub queue: CommitQueue,
+    /// Batches.
+    pub sealer: Arc<Sealer>,
+    /// Who signs receipts.
+    pub identity: Identity,
+    /// Room for request bodies, in bytes.
+    pub inflight: Semaphore,
+    /// What works and what does not.
+    pub health: Health,
+    /// Where the process is in its life.
+    pub lifecycle: Lifecycle,
+}
+
+impl App {
+    /// The signed receipt of an accepted event.
+    #[must_use]
+    pub fn receipt(
+        &self,
+        stream: Stream,
+        event_id: Uuid,
+        placement: Placement,
+        signing_hash: &Hash32,
+    ) -> Receipt {
+        self.metrics.receipts_signed.inc();
+        self.identity.receipt(stream, event_id, placement, signing_hash)
+    }
+}
+
+/// Where a process is in its life.
+#[derive(Debug, Default)]
+pub struct Lifecycle {
+    draining: AtomicBool,
+}
+
+impl Lifecycle {
+    /// True from the stop signal on.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Begins to stop.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+}

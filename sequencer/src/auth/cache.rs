@@ -1,0 +1,81 @@
+//! A bounded cache of look-ups with bounded staleness.
+
+use std::hash::Hash;
+use std::time::{Duration, Instant};
+
+use catalog::CacheMetrics;
+use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter, sync::Cache};
+
+use crate::store::StoreError;
+
+/// What was found is believed this long: a revocation made elsewhere works within it.
+const FRESH_FOUND: Duration = Duration::from_secs(5);
+/// What was not found is believed this long: something registered elsewhere works within it.
+const FRESH_MISSING: Duration = Duration::from_secs(1);
+
+/// Answers of the store by key, found or not.
+pub(super) struct LookupCache<K, V> {
+    entries: Cache<K, Entry<V>, UnitWeighter, DefaultHashBuilder, CountEvictions>,
+    metrics: CacheMetrics,
+}
+
+#[derive(Clone)]
+struct Entry<V> {
+    value: Option<V>,
+    read_at: Instant,
+}
+
+impl<V> Entry<V> {
+    fn is_fresh(&self) -> bool {
+        let limit = if self.value.is_some() { FRESH_FOUND } else { FRESH_MISSING };
+        self.read_at.elapsed() < limit
+    }
+}
+
+#[derive(Clone)]
+struct CountEvictions(catalog::IntCounter);
+
+impl<K, V> Lifecycle<K, V> for CountEvictions {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut Self::RequestState, _key: K, _value: V) {
+        self.0.inc();
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> LookupCache<K, V> {
+    pub(super) fn new(capacity: usize, metrics: CacheMetrics) -> Self {
+        let evictions = CountEvictions(metrics.evictions.clone());
+        let (weight, hash) = (UnitWeighter, DefaultHashBuilder::default());
+        let entries = Cache::with(capacity, capacity as u64, weight, hash, evictions);
+        Self { entries, metrics }
+    }
+
+    /// The cached answer, or the store's. Errors are not remembered.
+    pub(super) async fn get<F>(&self, key: &K, look_up: F) -> Result<Option<V>, StoreError>
+    where
+        F: Future<Output = Result<Option<V>, StoreError>>,
+    {
+        if let Some(entry) = self.entries.get(key).filter(Entry::is_fresh) {
+            self.metrics.hits.inc();
+            return Ok(entry.value);
+        }
+        self.metrics.misses.inc();
+        // Taken before asking: a revocation during the look-up must not gain time by it.
+        let read_at = Instant::now();
+        let value = look_up.await?;
+        self.metrics.lookup_duration.observe(read_at.elapsed().as_secs_f64());
+        self.entries.insert(key.clone(), Entry { value: value.clone(), read_at });
+        Ok(value)
+    }
+
+    /// Forgets an answer that this process has just changed.
+    pub(super) fn forget(&self, key: &K) {
+        self.entries.remove(key);
+    }
+
+    /// Brings the gauge up to date, for a scrape.
+    pub(super) fn sample(&self) {
+        self.metrics.entries.set(i64::try_from(self.entries.len()).unwrap_or(i64::MAX));
+    }
+}

@@ -1,0 +1,48 @@
+//! What the binary can do.
+//!
+//! Exit codes: 0 done, 1 a clear error (one line on standard error), 2 wrong usage.
+
+mod serve;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::config::Config;
+use crate::server;
+
+pub use serve::serve;
+
+/// Brings the store's schema up to date.
+///
+/// # Errors
+/// When the store cannot be opened or changed.
+pub async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
+    let config = Config { db_migrate_on_startup: true, ..config.clone() };
+    let store = server::open_store(&config, &server::metrics("sqlite")).await?;
+    store.close().await;
+    say(&format!("the store {} is up to date", config.database_url));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the effective configuration.
+///
+/// # Errors
+/// When the configuration cannot work.
+pub fn show_config(config: &Config) -> anyhow::Result<ExitCode> {
+    say(config.render().trim_end());
+    config.validate().context("this configuration is refused at start")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line for the person at the terminal.
+#[expect(clippy::print_stdout, reason = "the output of a command")]
+pub(crate) fn say(line: &str) {
+    println!("{line}");
+}
+
+/// An error with its causes on one line.
+#[expect(clippy::print_stderr, reason = "the output of a command")]
+pub fn print_error(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}

@@ -1,0 +1,68 @@
+//! Serving until told to stop.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::print_error;
+use crate::config::Config;
+use crate::server::Server;
+use crate::telemetry;
+
+/// Serves until SIGTERM or SIGINT, then stops in order. A second signal ends it at once.
+///
+/// # Errors
+/// When it cannot start, or a part of it ended badly.
+pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    telemetry::start(&config.rust_log)?;
+    let mut signals = Signals::listen()?;
+    let server = Server::start(config).await?;
+    for created in server.created() {
+        super::say(created);
+    }
+    if !server.created().is_empty() {
+        super::say(&format!("platform key, shown once: {}", server.bootstrap_key().expose()));
+    }
+    tracing::info!(
+        version = crate::VERSION,
+        commit = crate::COMMIT,
+        api = %server.api_address(),
+        operations = %server.ops_address(),
+        "serving"
+    );
+    let name = signals.next().await;
+    tracing::info!(signal = name, "stopping");
+    tokio::select! {
+        stopped = server.stop() => stopped?,
+        again = signals.next() => {
+            print_error(&anyhow::anyhow!("second signal ({again}): ended without draining"));
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// SIGTERM and SIGINT. Handled explicitly, because process 1 of a container has no defaults.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    pub(super) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Everything the process can be told, read once at start.
+//!
+//! Each value is a flag and an environment variable; nothing else in the program looks at the
+//! environment. [`Config::validate`] refuses what is likely a mistake.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use clap::Args;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::auth::api_key;
+
+/// A value that must not appear in logs or output.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The value itself. Callers neither log nor print it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(value: String) -> Self {
+        Self(value)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(redacted)")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("(redacted)")
+    }
+}
+
+/// The sequencer's configuration.
+#[derive(Args, Clone, Debug, Serialize)]
+pub struct Config {
+    /// Address of the API.
+    #[arg(long, env = "HOST", default_value = "127.0.0.1", help_heading = "Listening")]
+    pub host: IpAddr,
+    /// Port of the API; 0 picks a free one.
+    #[arg(long, env = "PORT", default_value_t = 8080, help_heading = "Listening")]
+    pub port: u16,
+    /// Address of metrics and detailed health: loopback or the pod network, not the internet.
+    #[arg(long, env = "OPS_HOST", default_value = "127.0.0.1", help_heading = "Listening")]
+    pub ops_host: IpAddr,
+    /// Port of metrics and detailed health; 0 picks a free one.
+    #[arg(long, env = "OPS_PORT", default_value_t = 8081, help_heading = "Listening")]
+    pub ops_port: u16,
+    /// Connections served at once on each port; more wait to be accepted.
+    #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 4096, help_heading = "Listening")]
+    pub max_connections: u32,
+
+    /// Where the log lives.
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        default_value = "sqlite://data/sequencer.db",
+        help_heading = "Store"
+    )]
+    pub database_url: String,
+    /// Folder of keys that are created in development.
+    #[arg(long, env = "DATA_DIR", default_value = "data", help_heading = "Store")]
+    pub data_dir: PathBuf,
+    /// Read connections to the store.
+    #[arg(long, env = "MAX_DB_CONNECTIONS", default_value_t = 10, help_heading = "Store")]
+    pub max_db_connections: u32,
+    /// Longest wait for a store connection, in milliseconds.
+    #[arg(long, env = "DB_ACQUIRE_TIMEOUT_MS", default_value_t = 5_000, help_heading = "Store")]
+    pub db_acquire_timeout_ms: u64,
+    /// Bring an older schema up to date at start; with false, such a start is refused.
+    #[arg(
+        long,
+        env = "DB_MIGRATE_ON_STARTUP",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        help_heading = "Store"
+    )]
+    pub db_migrate_on_startup: bool,
+    /// Writes are refused while less is free on the store's disk.
+    #[arg(
+        long,
+        env = "MIN_FREE_DISK_BYTES",
+        default_value_t = 256 << 20,
+        help_heading = "Store"
+    )]
+    pub min_free_disk_bytes: u64,
+
+    /// The platform key: `ss_` and at least 32 of A-Z a-z 0-9 _ -. Changing it retires the old one.
+    #[arg(
+        long,
+        env = "BOOTSTRAP_ADMIN_API_KEY",
+        hide_env_values = true,
+        help_heading = "Identity"
+    )]
+    pub bootstrap_admin_api_key: Option<Secret>,
+    /// Seed of the receipt key: 32 bytes as 64 hex digits or base64.
+    #[arg(
+        long,
+        env = "VES_SEQUENCER_SIGNING_KEY",
+        hide_env_values = true,
+        help_heading = "Identity"
+    )]
+    pub ves_sequencer_signing_key: Option<Secret>,
+    /// Id of the logical sequencer; unset, one is created and kept in the store.
+    #[arg(long, env = "VES_SEQUENCER_ID", help_heading = "Identity")]
+    pub ves_sequencer_id: Option<Uuid>,
+    /// Register agent keys only with a proof that the caller holds the private key.
+    #[arg(
+        long,
+        env = "REQUIRE_PROOF_OF_POSSESSION",
+        default_value_t = false,
+        action = clap::ArgAction::Set,
+        help_heading = "Identity"
+    )]
+    pub require_proof_of_possession: bool,
+
+    /// Largest request body, in bytes.
+    #[arg(
+        long,
+        env = "MAX_BODY_SIZE_BYTES",
+        default_value_t = 10 << 20,
+        help_heading = "Limits"
+    )]
+    pub max_body_size_bytes: u32,
+    /// Most events in one request.
+    #[arg(long, env = "MAX_EVENTS_PER_BATCH", default_value_t = 1000, help_heading = "Limits")]
+    pub max_events_per_batch: u32,
+    /// Largest payload of one event, in bytes of canonical JSON.
+    #[arg(
+        long,
+        env = "MAX_EVENT_PAYLOAD_SIZE",
+        default_value_t = 1 << 20,
+        help_heading = "Limits"
+    )]
+    pub max_event_payload_size: u32,
+    /// Seconds until a request is answered 504.
+    #[arg(long, env = "REQUEST_TIMEOUT_SECS", default_value_t = 30, help_heading = "Limits")]
+    pub request_timeout_secs: u64,
+    /// Seconds within which a client must send its request head.
+    #[arg(long, env = "HEADER_READ_TIMEOUT_SECS", default_value_t = 10, help_heading = "Limits")]
+    pub header_read_timeout_secs: u64,
+    /// Most headers of a request.
+    #[arg(long, env = "MAX_HEADERS", default_value_t = 64, help_heading = "Limits")]
+    pub max_headers: usize,
+    /// Most bytes of a request head.
+    #[arg(long, env = "MAX_HEADER_BYTES", default_value_t = 16 << 10, help_heading = "Limits")]
+    pub max_header_bytes: usize,
+    /// Events that may wait for the committer; more are answered 503.
+    #[arg(long, env = "QUEUE_MAX_EVENTS", default_value_t = 10_000, help_heading = "Limits")]
+    pub queue_max_events: u32,
+    /// Bytes of request bodies in memory at once; more are answered 503.
+    #[arg(
+        long,
+        env = "MAX_INFLIGHT_BYTES",
+        default_value_t = 64 << 20,
+        help_heading = "Limits"
+    )]
+    pub max_inflight_bytes: u32,
+    /// Agent keys, and API keys, kept in memory.
+    #[arg(
+        long,
+        env = "CREDENTIAL_CACHE_ENTRIES",
+        default_value_t = 10_000,
+        help_heading = "Limits"
+    )]
+    pub credential_cache_entries: usize,
+
+    /// Events after which a stream's batch is sealed.
+    #[arg(
+        long,
+        env = "COMMITTER_MAX_EVENTS",
+        default_value_t = 1024,
+        help_heading = "Commitments"
+    )]
+    pub committer_max_events: u32,
+    /// Age in seconds of the oldest unsealed event at which a batch is sealed; 0: only on demand.
+    #[arg(
+        long,
+        env = "COMMITTER_MAX_WAIT_SECS",
+        default_value_t = 10,
+        help_heading = "Commitments"
+    )]
+    pub committer_max_wait_secs: u64,
+    /// Most events in one batch.
+    #[arg(
+        long,
+        env = "MAX_COMMITMENT_EVENTS",
+        default_value_t = 65_536,
+        help_heading = "Commitments"
+    )]
+    pub max_commitment_events: u32,
+
+    /// Seconds between "not ready" and closing the port; default 5, or 0 when HOST is loopback.
+    #[arg(long, env = "DRAIN_DELAY_SECS", help_heading = "Stopping")]
+    pub drain_delay_secs: Option<u64>,
+    /// Seconds for requests in flight after the port is closed.
+    #[arg(long, env = "SHUTDOWN_TIMEOUT_SECS", default_value_t = 15, help_heading = "Stopping")]
+    pub shutdown_timeout_secs: u64,
+    /// Which log lines are written, for example `info` or `sequencer=debug`.
+    #[arg(long, env = "RUST_LOG", default_value = "info", help_heading = "Logging")]
+    pub rust_log: String,
+}
+
+impl Config {
+    /// Refuses values that cannot work together, with a sentence that names them.
+    ///
+    /// # Errors
+    /// The first mistake found.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        self.sqlite_path()?;
+        if let Some(key) = &self.bootstrap_admin_api_key {
+            ensure!(
+                api_key::is_well_formed(key.expose()),
+                "BOOTSTRAP_ADMIN_API_KEY must be `ss_` and at least 32 of A-Z a-z 0-9 _ -"
+            );
+        }
+        let at_least = [
+            ("MAX_DB_CONNECTIONS", u64::from(self.max_db_connections), 1),
+            ("MAX_CONNECTIONS", u64::from(self.max_connections), 1),
+            ("MAX_EVENTS_PER_BATCH", u64::from(self.max_events_per_batch), 1),
+            ("QUEUE_MAX_EVENTS", self.queue_max_events.into(), self.max_events_per_batch.into()),
+            ("MAX_INFLIGHT_BYTES", self.max_inflight_bytes.into(), self.max_body_size_bytes.into()),
+            ("MAX_BODY_SIZE_BYTES", self.max_body_size_bytes.into(), 1024),
+            ("MAX_HEADER_BYTES", self.max_header_bytes as u64, 8192),
+            ("REQUEST_TIMEOUT_SECS", self.request_timeout_secs, 1),
+            ("HEADER_READ_TIMEOUT_SECS", self.header_read_timeout_secs, 1),
+            ("COMMITTER_MAX_EVENTS", self.committer_max_events.into(), 1),
+            (
+                "MAX_COMMITMENT_EVENTS",
+                self.max_commitment_events.into(),
+                self.committer_max_events.into(),
+            ),
+        ];
+        for (name, value, floor) in at_least {
+            ensure!(value >= floor, "{name} is {value}, it must be at least {floor}");
+        }
+        let same_port = self.port == self.ops_port && self.port != 0;
+        ensure!(!same_port, "PORT and OPS_PORT are both {}", self.port);
+        Ok(())
+    }
+
+    /// File of the embedded store.
+    ///
+    /// # Errors
+    /// When `DATABASE_URL` is not a `sqlite:` URL with a file.
+    pub fn sqlite_path(&self) -> anyhow::Result<PathBuf> {
+        let Some(rest) = self.database_url.strip_prefix("sqlite:") else {
+            bail!("DATABASE_URL must begin with `sqlite://`, the stores this program has");
+        };
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        ensure!(
+            !path.is_empty() && !path.contains(['?', ':']),
+            "DATABASE_URL must name a file, as in sqlite://data/sequencer.db"
+        );
+        Ok(PathBuf::from(path))
+    }
+
+    /// True when missing secrets may be created: only this machine can reach the API.
+    #[must_use]
+    pub fn is_development(&self) -> bool {
+        self.host.is_loopback() && self.database_url.starts_with("sqlite:")
+    }
+
+    /// Time between "not ready" and closing the port.
+    #[must_use]
+    pub fn drain_delay(&self) -> Duration {
+        let default = if self.host.is_loopback() { 0 } else { 5 };
+        Duration::from_secs(self.drain_delay_secs.unwrap_or(default))
+    }
+
+    /// The effective values, one `NAME=value` a line as in an environment file, secrets redacted.
+    #[must_use]
+    pub fn render(&self) -> String {
+        // The fields are named as their variables, so one list serves both.
+        let values = serde_json::to_value(self).unwrap_or_default();
+        let lines = values.as_object().into_iter().flatten().map(|(name, value)| {
+            let name = name.to_uppercase();
+            match value {
+                Value::Null => format!("# {name} is not set\n"),
+                Value::String(text) => format!("{name}={text}\n"),
+                other => format!("{name}={other}\n"),
+            }
+        });
+        lines.collect()
+    }
+}

@@ -1,0 +1,237 @@
+//! One request from head to answer.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Buf;
+use catalog::label::{AuthFailure, HttpMethod};
+use futures_util::Stream;
+use uuid::Uuid;
+use warp::Filter;
+use warp::http::header::CONNECTION;
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use warp::path::FullPath;
+use warp::reply::Response;
+
+use super::body;
+use super::reply::{Reply, error_response};
+use super::routes::{Access, Matched, ROUTES, Route, Surface, Table};
+use super::{Query, query};
+use crate::api;
+use crate::app::App;
+use crate::auth::Principal;
+use crate::error::{ApiError, ApiResult, Code};
+
+/// Longest request id that is taken over from a client.
+const MAX_REQUEST_ID: usize = 64;
+/// Answers slower than this are logged.
+const SLOW_ANSWER: Duration = Duration::from_secs(1);
+
+/// Address of the client, put into each request by the accept loop.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+/// What a handler sees of a request.
+pub struct Request<'a> {
+    /// Decoded parameters of the path.
+    parameters: HashMap<&'static str, String>,
+    /// Decoded query string.
+    pub query: Query,
+    /// The body; empty unless the route takes one.
+    pub body: &'a [u8],
+    /// The caller; `None` on open routes.
+    caller: Option<Principal>,
+}
+
+impl Request<'_> {
+    /// The authenticated caller.
+    ///
+    /// # Errors
+    /// `AUTH_REQUIRED` on a route that was declared open.
+    pub fn caller(&self) -> ApiResult<&Principal> {
+        let missing = || ApiError::new(Code::AuthRequired, "send a credential");
+        self.caller.as_ref().ok_or_else(missing)
+    }
+
+    /// A parameter of the path.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> &str {
+        self.parameters.get(name).map_or("", String::as_str)
+    }
+
+    /// A UUID in the path.
+    ///
+    /// # Errors
+    /// When it is malformed.
+    pub fn uuid_parameter(&self, name: &str) -> ApiResult<Uuid> {
+        query::uuid(name, self.parameter(name))
+    }
+}
+
+/// The filter that serves one port.
+pub fn service(
+    app: Arc<App>,
+    surface: Surface,
+) -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone {
+    let table = Arc::new(Table::new(surface));
+    let raw_query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    warp::method()
+        .and(warp::path::full())
+        .and(raw_query)
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<Peer>())
+        .and(warp::body::stream())
+        .then(move |method: Method, path: FullPath, query: String, headers, peer, body| {
+            let (app, table) = (Arc::clone(&app), Arc::clone(&table));
+            async move {
+                let head = Head { method, path, query, headers, peer };
+                answer(&app, &table, head, body).await
+            }
+        })
+}
+
+struct Head {
+    method: Method,
+    path: FullPath,
+    query: String,
+    headers: HeaderMap,
+    peer: Option<Peer>,
+}
+
+async fn answer<B: Buf>(
+    app: &App,
+    table: &Table,
+    head: Head,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+) -> Response {
+    let started = Instant::now();
+    let request_id = request_id(&head.headers);
+    let matched = table.find(head.method.as_str(), head.path.as_str());
+    let place = if let Matched::Route(place, _) = matched { Some(place) } else { None };
+    let limit = Duration::from_secs(app.config.request_timeout_secs);
+    let result = match matched {
+        Matched::Route(place, parameters) => {
+            let served = serve(app, place, parameters, &head, body);
+            tokio::time::timeout(limit, served).await.unwrap_or_else(|_| {
+                let message = format!("no answer within {} s", limit.as_secs());
+                Err(ApiError::new(Code::Timeout, message).retry_after(1))
+            })
+        }
+        Matched::WrongMethod(allow) => {
+            let message = format!("this path takes {allow}");
+            let error = ApiError::new(Code::MethodNotAllowed, message);
+            Err(ApiError { allow: Some(allow), ..error })
+        }
+        Matched::Nothing => Err(ApiError::new(Code::ResourceNotFound, "there is no such path")),
+    };
+    let (mut response, error) = match result {
+        Ok(reply) => (reply.into_response(), None),
+        Err(error) => {
+            app.metrics.errors[error.code.category()].inc();
+            (error_response(&error, &request_id), Some(error))
+        }
+    };
+    finish(app, &mut response, &request_id);
+    let status = response.status();
+    match place {
+        Some(place) => {
+            app.metrics.count_answer(place, status.as_u16());
+            app.metrics.route(place).duration.observe(started.elapsed().as_secs_f64());
+        }
+        None => {
+            let method = HttpMethod::from_text(head.method.as_str());
+            app.metrics.count_unmatched(method, status.as_u16());
+        }
+    }
+    log(&head, place, status, started.elapsed(), &request_id, error.as_ref());
+    response
+}
+
+/// Checks the credential, then reads the body, then calls the handler.
+async fn serve<B: Buf>(
+    app: &App,
+    place: usize,
+    parameters: HashMap<&'static str, String>,
+    head: &Head,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+) -> ApiResult<Reply> {
+    let Route { endpoint, access, spec, .. } = ROUTES[place];
+    let caller = match access {
+        Access::Open => None,
+        Access::Authenticated | Access::With(_) => {
+            Some(app.authenticator.authenticate(&head.headers).await?)
+        }
+    };
+    let refused = |error: ApiError| {
+        app.metrics.auth_failures[AuthFailure::Forbidden].inc();
+        error
+    };
+    if let (Access::With(right), Some(caller)) = (access, &caller) {
+        caller.require(right).map_err(refused)?;
+    }
+    let query = Query::parse(&head.query)?;
+    let result = if spec.method == HttpMethod::Post {
+        let body = body::read(app, &head.headers, body).await?;
+        app.metrics.route(place).size.observe(body.bytes.len() as f64);
+        api::call(app, endpoint, Request { parameters, query, body: &body.bytes, caller }).await
+    } else {
+        app.metrics.route(place).size.observe(0.0);
+        api::call(app, endpoint, Request { parameters, query, body: &[], caller }).await
+    };
+    result.map_err(
+        |error| {
+            if error.code == Code::InsufficientPermissions { refused(error) } else { error }
+        },
+    )
+}
+
+/// The client's id when it is short and printable, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    given
+        .filter(|id| (1..=MAX_REQUEST_ID).contains(&id.len()))
+        .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '))
+        .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}
+
+/// Headers that every answer carries.
+fn finish(app: &App, response: &mut Response, request_id: &str) {
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert("x-request-id", value);
+    }
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    if app.lifecycle.is_draining() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// One line where the answer is made: failures of ours as errors with their causes, refusals and
+/// slow answers as information, the rest for whoever debugs.
+fn log(
+    head: &Head,
+    place: Option<usize>,
+    status: StatusCode,
+    elapsed: Duration,
+    request_id: &str,
+    error: Option<&ApiError>,
+) {
+    let method = head.method.as_str();
+    let route = place.map_or(catalog::label::UNMATCHED_ROUTE, |place| ROUTES[place].spec.template);
+    let peer = head.peer.map(|Peer(address)| tracing::field::display(address));
+    let (status, seconds) = (status.as_u16(), elapsed.as_secs_f64());
+    let code = error.map(|error| error.code.as_str());
+    let detail = error.map(|error| error.message.as_str());
+    let cause = error.and_then(|error| error.cause.as_ref()).map(|cause| format!("{cause:#}"));
+    if error.is_some_and(|error| error.code.status().is_server_error()) {
+        tracing::error!(
+            request_id, method, route, status, seconds, code, detail, cause, peer, "failed"
+        );
+    } else if error.is_some() || elapsed > SLOW_ANSWER {
+        tracing::info!(request_id, method, route, status, seconds, code, detail, peer, "answered");
+    } else {
+        tracing::debug!(request_id, method, route, status, seconds, peer, "answered");
+    }
+}

@@ -1,0 +1,59 @@
+//! The one task that gives numbers.
+//!
+//! It takes whatever queued while the last commit ran: no timer and no idle wait, so a single
+//! client sees one commit's latency and a thousand share it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use catalog::SequencerMetrics;
+use tokio::sync::mpsc;
+
+use super::queue::Job;
+use crate::clock;
+use crate::store::{PreparedBatch, Store};
+
+/// Events after which a commit takes no further batch: bounds its time and memory.
+const MAX_COMMIT_EVENTS: usize = 2_000;
+
+/// Commits until the queue is closed and empty. It is never cancelled: a commit that began ends.
+pub async fn commit_loop(
+    mut queue: mpsc::UnboundedReceiver<Job>,
+    store: Arc<dyn Store>,
+    metrics: Arc<SequencerMetrics>,
+    key_version: u32,
+) {
+    let mut batches: Vec<PreparedBatch> = Vec::new();
+    let mut waiting = Vec::new();
+    while let Some(first) = queue.recv().await {
+        let mut size = 0;
+        let mut next = Some(first);
+        while let Some(Job { batch, queued_at, reply, _room }) = next {
+            metrics.queue_wait.observe(queued_at.elapsed().as_secs_f64());
+            size += batch.events.len();
+            batches.push(batch);
+            waiting.push((reply, _room));
+            next = if size < MAX_COMMIT_EVENTS { queue.try_recv().ok() } else { None };
+        }
+        let started = Instant::now();
+        let result = store.commit_events(&batches, clock::now(), key_version).await;
+        metrics.commit_duration.observe(started.elapsed().as_secs_f64());
+        metrics.commit_size.observe(size as f64);
+        batches.clear();
+        match result {
+            Ok(outcomes) => {
+                for ((reply, _room), outcome) in waiting.drain(..).zip(outcomes) {
+                    // A handler that is gone left on purpose: its client closed or timed out.
+                    let _ = reply.send(Ok(outcome));
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, size, "commit failed");
+                let error = Arc::new(error);
+                for (reply, _room) in waiting.drain(..) {
+                    let _ = reply.send(Err(Arc::clone(&error)));
+                }
+            }
+        }
+    }
+}

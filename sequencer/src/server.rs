@@ -1,0 +1,259 @@
+//! The life of the process: open, serve, drain, close.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use catalog::{BuildInfo, SequencerMetrics};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::app::{App, Lifecycle};
+use crate::auth::{AgentKeys, Authenticator, api_key};
+use crate::clock;
+use crate::config::{Config, Secret};
+use crate::health::Health;
+use crate::http::routes::{self, Surface};
+use crate::http::server::{Limits, serve};
+use crate::http::service;
+use crate::identity::Identity;
+use crate::ingest::{commit_loop, commit_queue};
+use crate::sealing::{SealPolicy, Sealer};
+use crate::secrets::Secrets;
+use crate::store::sqlite::{Migration, SqliteOptions, SqliteStore};
+use crate::store::{ApiKeyOrigin, ApiKeyRecord, Store};
+
+/// How often last uses of credentials are written.
+const HOUSEKEEPING: Duration = Duration::from_secs(10);
+
+/// A running sequencer.
+pub struct Server {
+    app: Arc<App>,
+    api_address: SocketAddr,
+    ops_address: SocketAddr,
+    bootstrap_key: Secret,
+    created: Vec<String>,
+    stop_api: CancellationToken,
+    stop_background: CancellationToken,
+    stop_ops: CancellationToken,
+    api: JoinHandle<()>,
+    ops: JoinHandle<()>,
+    background: Vec<JoinHandle<()>>,
+    committer: JoinHandle<()>,
+}
+
+/// The metrics of a process with this store driver.
+#[must_use]
+pub fn metrics(store: &str) -> Arc<SequencerMetrics> {
+    let build = BuildInfo { version: crate::VERSION, commit: crate::COMMIT, store };
+    Arc::new(SequencerMetrics::new(build, &routes::specs()))
+}
+
+/// Opens the configured store.
+///
+/// # Errors
+/// One sentence that says why it cannot be used.
+pub async fn open_store(
+    config: &Config,
+    metrics: &Arc<SequencerMetrics>,
+) -> anyhow::Result<Arc<dyn Store>> {
+    let options = SqliteOptions {
+        path: config.sqlite_path()?,
+        max_readers: config.max_db_connections,
+        acquire_timeout: Duration::from_millis(config.db_acquire_timeout_ms),
+    };
+    let migration = if config.db_migrate_on_startup { Migration::Apply } else { Migration::Refuse };
+    let store = SqliteStore::open(&options, migration, Arc::clone(metrics)).await?;
+    Ok(Arc::new(store))
+}
+
+impl Server {
+    /// Opens everything and starts to serve.
+    ///
+    /// # Errors
+    /// One sentence about what is missing, wrong or in use.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        config.validate()?;
+        let secrets = Secrets::load(&config)?;
+        let metrics = metrics("sqlite");
+        let store = open_store(&config, &metrics).await?;
+        Self::start_with(config, secrets, store, metrics).await
+    }
+
+    /// Starts to serve over an open store.
+    ///
+    /// # Errors
+    /// When the store fails or a port is in use.
+    pub async fn start_with(
+        config: Config,
+        secrets: Secrets,
+        store: Arc<dyn Store>,
+        metrics: Arc<SequencerMetrics>,
+    ) -> anyhow::Result<Self> {
+        let Secrets { bootstrap_key, signing_key, created } = secrets;
+        let api = bind(config.host, config.port, "PORT").await?;
+        let ops = bind(config.ops_host, config.ops_port, "OPS_PORT").await?;
+        let (api_address, ops_address) = (api.local_addr()?, ops.local_addr()?);
+        store.set_bootstrap_key(&platform_record(&bootstrap_key)).await?;
+        let public_key = signing_key.public_key();
+        let keys = store.set_sequencer_key(public_key.as_bytes(), clock::now()).await?;
+        let sequencer_id = match config.ves_sequencer_id {
+            Some(id) => id,
+            None => store.sequencer_id(Uuid::new_v4()).await?,
+        };
+        let identity = Identity::new(sequencer_id, signing_key, keys);
+        let (queue, jobs) = commit_queue(config.queue_max_events, Arc::clone(&metrics));
+        let committer = tokio::spawn(commit_loop(
+            jobs,
+            Arc::clone(&store),
+            Arc::clone(&metrics),
+            identity.key_version(),
+        ));
+        let policy = SealPolicy {
+            max_events: config.committer_max_events,
+            max_wait: Duration::from_secs(config.committer_max_wait_secs),
+            max_batch_events: config.max_commitment_events,
+        };
+        let cache = config.credential_cache_entries;
+        let app = Arc::new(App {
+            authenticator: Authenticator::new(Arc::clone(&store), Arc::clone(&metrics), cache),
+            agent_keys: AgentKeys::new(Arc::clone(&store), &metrics, cache),
+            queue,
+            sealer: Arc::new(Sealer::new(Arc::clone(&store), Arc::clone(&metrics), policy)),
+            identity,
+            inflight: Semaphore::new(config.max_inflight_bytes as usize),
+            health: Health::default(),
+            lifecycle: Lifecycle::default(),
+            store,
+            metrics,
+            config,
+        });
+        let limits = limits(&app.config);
+        let (stop_api, stop_ops) = (CancellationToken::new(), CancellationToken::new());
+        let stop_background = CancellationToken::new();
+        let serve_on = |listener, surface, stop: &CancellationToken| {
+            tokio::spawn(serve(listener, service(Arc::clone(&app), surface), limits, stop.clone()))
+        };
+        Ok(Self {
+            api: serve_on(api, Surface::Api, &stop_api),
+            ops: serve_on(ops, Surface::Operations, &stop_ops),
+            background: start_background(&app, &stop_background),
+            app,
+            api_address,
+            ops_address,
+            bootstrap_key,
+            created,
+            stop_api,
+            stop_background,
+            stop_ops,
+            committer,
+        })
+    }
+
+    /// Address of the API.
+    #[must_use]
+    pub fn api_address(&self) -> SocketAddr {
+        self.api_address
+    }
+
+    /// Address of the operations port.
+    #[must_use]
+    pub fn ops_address(&self) -> SocketAddr {
+        self.ops_address
+    }
+
+    /// The platform's credential.
+    #[must_use]
+    pub fn bootstrap_key(&self) -> &Secret {
+        &self.bootstrap_key
+    }
+
+    /// Secrets that this start created, to be shown once.
+    #[must_use]
+    pub fn created(&self) -> &[String] {
+        &self.created
+    }
+
+    /// Stops in order: not ready, wait for balancers, finish requests, flush, close the store.
+    ///
+    /// # Errors
+    /// When a part of it ended by a panic.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.app.lifecycle.drain();
+        tokio::time::sleep(self.app.config.drain_delay()).await;
+        self.stop_api.cancel();
+        self.api.await.context("the API port ended badly")?;
+        self.stop_background.cancel();
+        for task in self.background {
+            task.await.context("a background task ended badly")?;
+        }
+        self.stop_ops.cancel();
+        self.ops.await.context("the operations port ended badly")?;
+        if let Err(error) = self.app.authenticator.flush_uses().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "last uses are not written");
+        }
+        let store = Arc::clone(&self.app.store);
+        // The last owner of the queue: the committer finishes what is in it and ends. A request
+        // that outlived SHUTDOWN_TIMEOUT_SECS still holds one, so the wait has a limit too.
+        drop(self.app);
+        let limit = Duration::from_secs(5);
+        if tokio::time::timeout(limit, self.committer).await.is_err() {
+            tracing::warn!("requests outlived SHUTDOWN_TIMEOUT_SECS; they were not answered");
+        }
+        store.close().await;
+        Ok(())
+    }
+}
+
+async fn bind(host: std::net::IpAddr, port: u16, name: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind((host, port))
+        .await
+        .with_context(|| format!("cannot listen on {host}:{port} ({name})"))
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        max_connections: config.max_connections,
+        header_read_timeout: Duration::from_secs(config.header_read_timeout_secs),
+        max_headers: config.max_headers,
+        max_header_bytes: config.max_header_bytes,
+        shutdown_timeout: Duration::from_secs(config.shutdown_timeout_secs),
+    }
+}
+
+fn platform_record(key: &Secret) -> ApiKeyRecord {
+    let key_hash = api_key::hash(key.expose());
+    ApiKeyRecord {
+        key_hash,
+        key_prefix: api_key::public_prefix(&key_hash),
+        tenant_id: Uuid::nil(),
+        store_ids: Vec::new(),
+        read: true,
+        write: true,
+        admin: true,
+        agent_id: None,
+        origin: ApiKeyOrigin::Bootstrap,
+        created_at: clock::now(),
+        last_used_at: None,
+        revoked_at: None,
+    }
+}
+
+fn start_background(app: &Arc<App>, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
+    let sealer = Arc::clone(&app.sealer);
+    let stop_sealer = stop.clone();
+    let sealing = tokio::spawn(async move { sealer.run(stop_sealer).await });
+    let (app, stop) = (Arc::clone(app), stop.clone());
+    let housekeeping = tokio::spawn(async move {
+        while stop.run_until_cancelled(tokio::time::sleep(HOUSEKEEPING)).await.is_some() {
+            if let Err(error) = app.authenticator.flush_uses().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "last uses not written");
+            }
+        }
+    });
+    vec![sealing, housekeeping]
+}
