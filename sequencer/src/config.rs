@@ -259,15 +259,7 @@ impl Config {
     /// # Errors
     /// When `DATABASE_URL` is not a `sqlite:` URL with a file.
     pub fn sqlite_path(&self) -> anyhow::Result<PathBuf> {
-        let Some(rest) = self.database_url.strip_prefix("sqlite:") else {
-            bail!("DATABASE_URL must begin with `sqlite://`, the stores this program has");
-        };
-        let path = rest.strip_prefix("//").unwrap_or(rest);
-        ensure!(
-            !path.is_empty() && !path.contains(['?', ':']),
-            "DATABASE_URL must name a file, as in sqlite://data/sequencer.db"
-        );
-        Ok(PathBuf::from(path))
+        sqlite_path(&self.database_url)
     }
 
     /// True when missing secrets may be created: only this machine can reach the API.
@@ -298,4 +290,20 @@ impl Config {
         });
         lines.collect()
     }
+}
+
+/// File of the embedded store that a `DATABASE_URL` names.
+///
+/// # Errors
+/// When it is not a `sqlite:` URL with a file.
+pub fn sqlite_path(database_url: &str) -> anyhow::Result<PathBuf> {
+    let Some(rest) = database_url.strip_prefix("sqlite:") else {
+        bail!("DATABASE_URL must begin with `sqlite://`, the stores this program has");
+    };
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    ensure!(
+        !path.is_empty() && !path.contains(['?', ':']),
+        "DATABASE_URL must name a file, as in sqlite://data/sequencer.db"
+    );
+    Ok(PathBuf::from(path))
 }

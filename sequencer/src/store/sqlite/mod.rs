@@ -3,6 +3,7 @@
 //! One writer connection, used by one task at a time; a small pool of read-only connections that
 //! never waits for the writer. The process owns the store by a file lock.
 
+mod audit;
 mod commit;
 mod commitments;
 mod credentials;

@@ -17,7 +17,7 @@ use super::writer::Writer;
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// Marks the file as ours: "VES1".
-const APPLICATION_ID: i64 = 0x5645_5331;
+pub(super) const APPLICATION_ID: i64 = 0x5645_5331;
 /// First SQLite without the WAL-reset corruption bug.
 const MINIMUM_SQLITE: &str = "3.51.3";
 /// Pages of log before a checkpoint: 16 MiB. Fewer, and commits wait for checkpoints; more, and
@@ -96,7 +96,7 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-async fn check_sqlite_version(connection: &mut SqliteConnection) -> anyhow::Result<()> {
+pub(super) async fn check_sqlite_version(connection: &mut SqliteConnection) -> anyhow::Result<()> {
     let version: String =
         sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut *connection).await?;
     let number = |text: &str| text.split('.').map(|part| part.parse().unwrap_or(0)).collect();
@@ -122,7 +122,7 @@ async fn claim(connection: &mut SqliteConnection) -> anyhow::Result<()> {
 
 async fn migrate(connection: &mut SqliteConnection, migration: Migration) -> anyhow::Result<()> {
     if migration == Migration::Refuse {
-        let latest = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+        let latest = latest_version();
         let applied = applied_version(connection).await;
         ensure!(
             applied >= latest,
@@ -140,8 +140,13 @@ async fn migrate(connection: &mut SqliteConnection, migration: Migration) -> any
     }
 }
 
+/// The schema that this program knows.
+pub(super) fn latest_version() -> i64 {
+    MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
 /// 0 when no migration has run.
-async fn applied_version(connection: &mut SqliteConnection) -> i64 {
+pub(super) async fn applied_version(connection: &mut SqliteConnection) -> i64 {
     sqlx::query_scalar("SELECT COALESCE(max(version), 0) FROM _sqlx_migrations")
         .fetch_one(connection)
         .await
@@ -150,7 +155,7 @@ async fn applied_version(connection: &mut SqliteConnection) -> i64 {
 
 /// Each head equals its last row, and the last commitment of each stream ends where it says.
 /// The full check is `sequencer verify`.
-async fn check_ends(connection: &mut SqliteConnection) -> anyhow::Result<()> {
+pub(super) async fn check_ends(connection: &mut SqliteConnection) -> anyhow::Result<()> {
     let row = sqlx::query(
         "SELECT
             (SELECT count(*) FROM streams s WHERE s.head_sequence IS NOT (SELECT COALESCE(
