@@ -73,12 +73,25 @@ fn check_media_type(headers: &HeaderMap) -> ApiResult<()> {
     Err(ApiError::new(Code::UnsupportedMediaType, "send `content-type: application/json`"))
 }
 
+/// Refuses a body that is no JSON object before it is read as a structure, which could also be
+/// read from an array of its members' values.
+///
+/// # Errors
+/// `INVALID_REQUEST_BODY`.
+pub fn require_object(body: &[u8]) -> ApiResult<()> {
+    if body.trim_ascii_start().starts_with(b"{") {
+        return Ok(());
+    }
+    Err(ApiError::new(Code::InvalidRequestBody, "the body must be a JSON object"))
+}
+
 /// A body as an administrative request, which refuses unknown members.
 ///
 /// # Errors
-/// `INVALID_REQUEST_BODY` when it is not JSON, `MISSING_REQUIRED_FIELD` or `INVALID_FIELD_VALUE`
-/// when its members are wrong.
+/// `INVALID_REQUEST_BODY` when it is no JSON object, `MISSING_REQUIRED_FIELD` or
+/// `INVALID_FIELD_VALUE` when its members are wrong.
 pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> ApiResult<T> {
+    require_object(body)?;
     serde_json::from_slice(body).map_err(|error| {
         let text = error.to_string();
         let code = if !error.is_data() {

@@ -11,7 +11,7 @@ mod reply;
 pub mod routes;
 pub mod server;
 
-pub use body::read_json;
+pub use body::{read_json, require_object};
 pub use dispatch::{Request, service};
 pub use query::{MAX_LIMIT, Query, number};
 pub use reply::Reply;

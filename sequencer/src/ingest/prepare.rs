@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::auth::{Principal, Right};
 use crate::clock;
 use crate::error::{ApiError, ApiResult, Code};
+use crate::http::require_object;
 use crate::store::sequencing::Fingerprint;
 use crate::store::{EventOutcome, PreparedEvent};
 
@@ -76,6 +77,7 @@ struct Wrapper<'a> {
 }
 
 fn parse_wrapper<'a>(app: &App, body: &'a str) -> ApiResult<(Uuid, Vec<&'a RawValue>)> {
+    require_object(body.as_bytes())?;
     let wrapper: Wrapper<'a> = serde_json::from_str(body).map_err(|error| {
         let message = format!("the body must be an object with `agentId` and `events`: {error}");
         ApiError::new(Code::InvalidRequestBody, message)
