@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use sequencer::commands;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use sequencer::commands::{self, DemoArgs, KeysCommand, VerifyArgs};
 use sequencer::config::Config;
 
 /// An event sequencer: signed events in, gapless numbers and signed receipts out.
@@ -20,6 +20,15 @@ struct Cli {
 enum Command {
     /// Serve the API (what happens without a command)
     Serve(Box<Config>),
+    /// Start a complete development server, show what it does, run until Ctrl-C
+    Dev(Box<Config>),
+    /// Send events to a running server, read them back and check every proof
+    Demo(DemoArgs),
+    /// Check every event, signature, receipt and commitment of a log
+    Verify(VerifyArgs),
+    /// Make agent keys, sign events, register keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Bring the store's schema up to date and exit
     Migrate(Box<Config>),
     /// Print the effective configuration, secrets redacted
@@ -28,12 +37,17 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result = match cli.command {
-        None => commands::serve(cli.serve).await,
-        Some(Command::Serve(config)) => commands::serve(*config).await,
-        Some(Command::Migrate(config)) => commands::migrate(&config).await,
-        Some(Command::Config(config)) => commands::show_config(&config),
+    let result = match parse() {
+        Cli { command: None, serve } => commands::serve(serve).await,
+        Cli { command: Some(command), .. } => match command {
+            Command::Serve(config) => commands::serve(*config).await,
+            Command::Dev(config) => commands::dev(*config).await,
+            Command::Demo(arguments) => commands::demo(&arguments).await,
+            Command::Verify(arguments) => commands::verify(&arguments).await,
+            Command::Keys(command) => commands::keys(command).await,
+            Command::Migrate(config) => commands::migrate(&config).await,
+            Command::Config(config) => commands::show_config(&config),
+        },
     };
     match result {
         Ok(code) => code,
@@ -42,4 +56,11 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn parse() -> Cli {
+    // A person reads the output of `dev`: by default only what needs attention is logged.
+    let command = Cli::command()
+        .mut_subcommand("dev", |dev| dev.mut_arg("rust_log", |arg| arg.default_value("warn")));
+    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }

@@ -1,9 +1,16 @@
 //! What the binary can do.
 //!
-//! Exit codes: 0 done, 1 a clear error (one line on standard error), 2 wrong usage.
+//! Exit codes: 0 done, 1 a clear error (one line on standard error), 2 wrong usage, 3 (`verify`
+//! only) the log is not sound.
 
+mod credential;
+mod demo;
+mod dev;
+mod keys;
 mod serve;
+mod verify;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -11,7 +18,12 @@ use anyhow::Context as _;
 use crate::config::Config;
 use crate::server;
 
+pub use credential::Credential;
+pub use demo::{DemoArgs, demo};
+pub use dev::dev;
+pub use keys::{KeysCommand, keys};
 pub use serve::serve;
+pub use verify::{VerifyArgs, verify};
 
 /// Brings the store's schema up to date.
 ///
@@ -35,10 +47,10 @@ pub fn show_config(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One line for the person at the terminal.
-#[expect(clippy::print_stdout, reason = "the output of a command")]
+/// One line for the person at the terminal. A reader that has gone away, as `head` does, is no
+/// reason to panic.
 pub(crate) fn say(line: &str) {
-    println!("{line}");
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// An error with its causes on one line.

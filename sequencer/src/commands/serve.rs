@@ -7,6 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::print_error;
 use crate::config::Config;
+use crate::secrets::BOOTSTRAP_FILE;
 use crate::server::Server;
 use crate::telemetry;
 
@@ -18,12 +19,7 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.rust_log)?;
     let mut signals = Signals::listen()?;
     let server = Server::start(config).await?;
-    for created in server.created() {
-        super::say(created);
-    }
-    if !server.created().is_empty() {
-        super::say(&format!("platform key, shown once: {}", server.bootstrap_key().expose()));
-    }
+    announce_created(&server);
     tracing::info!(
         version = crate::VERSION,
         commit = crate::COMMIT,
@@ -33,6 +29,21 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     );
     let name = signals.next().await;
     tracing::info!(signal = name, "stopping");
+    stop(server, &mut signals).await
+}
+
+/// Secrets that this start created, shown once.
+pub(super) fn announce_created(server: &Server) {
+    for created in server.created() {
+        super::say(created);
+    }
+    if server.created().iter().any(|created| created.contains(BOOTSTRAP_FILE)) {
+        super::say(&format!("platform key, shown once: {}", server.bootstrap_key().expose()));
+    }
+}
+
+/// Stops in order, or at once when a second signal comes.
+pub(super) async fn stop(server: Server, signals: &mut Signals) -> anyhow::Result<ExitCode> {
     tokio::select! {
         stopped = server.stop() => stopped?,
         again = signals.next() => {

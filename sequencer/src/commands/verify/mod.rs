@@ -1,0 +1,87 @@
+//! `sequencer verify`: is the log what it claims to be? Over the store's own files, or over HTTP
+//! as any outsider can.
+
+mod keys;
+mod log;
+mod over_http;
+mod over_store;
+mod report;
+mod walk;
+
+use std::process::ExitCode;
+
+use clap::Args;
+use uuid::Uuid;
+use ves::Stream;
+
+use super::Credential;
+use over_http::HttpLog;
+use over_store::StoreLog;
+use report::Report;
+
+/// Exit code when the log is not sound.
+const VIOLATED: u8 = 3;
+
+/// Arguments of `sequencer verify`.
+#[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 sound, 1 could not verify, 2 wrong usage, 3 violations found"
+)]
+pub struct VerifyArgs {
+    /// The store to read while nobody serves it; every stream is verified.
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        default_value = "sqlite://data/sequencer.db",
+        value_name = "URL"
+    )]
+    database_url: String,
+    /// Ask a running server instead. It lists no streams, so name one with --tenant-id and
+    /// --store-id.
+    #[arg(long, requires = "tenant_id", value_name = "URL")]
+    url: Option<String>,
+    /// Only this stream: its tenant.
+    #[arg(long, requires = "store_id", value_name = "UUID")]
+    tenant_id: Option<Uuid>,
+    /// Only this stream: its store.
+    #[arg(long, requires = "tenant_id", value_name = "UUID")]
+    store_id: Option<Uuid>,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    credential: Credential,
+}
+
+/// Verifies every event, receipt and commitment.
+///
+/// # Errors
+/// When the log cannot be read; what is wrong with a readable log is reported, not an error.
+pub async fn verify(arguments: &VerifyArgs) -> anyhow::Result<ExitCode> {
+    let only = arguments.tenant_id.zip(arguments.store_id);
+    let only = only.map(|(tenant_id, store_id)| Stream { tenant_id, store_id });
+    let report = match (&arguments.url, only) {
+        (Some(url), Some(stream)) => {
+            let (client, _) = arguments.credential.client(url)?;
+            let log = HttpLog::new(client);
+            let head = log.head_of(stream).await?;
+            let mut report = Report::new(true);
+            walk::all(Box::new(log), &[(stream, head)], &mut report).await?;
+            report
+        }
+        _ => over_store(&arguments.database_url, only).await?,
+    };
+    report.print(arguments.json);
+    Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(VIOLATED) })
+}
+
+async fn over_store(database_url: &str, only: Option<Stream>) -> anyhow::Result<Report> {
+    let (log, damage) = StoreLog::open(database_url).await?;
+    let mut report = Report::new(false);
+    if let Some(detail) = damage {
+        report.add(None, log::Problem { kind: "head", sequence_number: None, detail });
+    }
+    let streams = log.streams(only).await?;
+    walk::all(Box::new(log), &streams, &mut report).await?;
+    Ok(report)
+}

@@ -1,0 +1,83 @@
+//! A log as any reader with a credential sees it.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+use ves::wire::HeadResponse;
+use ves::{Commitment, PublicKey, Stream, parse_event_record};
+
+use super::log::{AgentKey, Log, PAGE, Page, Problem, Read, Unread};
+use crate::client::{Client, ClientError};
+
+/// A stream behind the API.
+pub(super) struct HttpLog {
+    client: Client,
+}
+
+impl HttpLog {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Head of a stream, for the progress bar.
+    pub(super) async fn head_of(&self, stream: Stream) -> anyhow::Result<u64> {
+        Ok(self.client.head(stream).await?.head_sequence)
+    }
+}
+
+#[async_trait]
+impl Log for HttpLog {
+    fn has_receipts(&self) -> bool {
+        true
+    }
+
+    async fn head(&mut self, stream: Stream) -> Read<HeadResponse> {
+        Ok(self.client.head(stream).await?)
+    }
+
+    async fn events(&mut self, stream: Stream, from: u64, limit: u32) -> Read<Page> {
+        let answer = self.client.events(stream, from, limit).await?;
+        let mut page = Page { head: answer.head_sequence, ..Page::default() };
+        for raw in &answer.events {
+            match parse_event_record(raw.get()) {
+                Ok(record) => page.records.push(record),
+                Err(error) => page.problems.push(Problem {
+                    kind: "unreadable",
+                    sequence_number: None,
+                    detail: format!("an event from {from} on: {error}"),
+                }),
+            }
+        }
+        Ok(page)
+    }
+
+    async fn commitments(&mut self, stream: Stream, from: u64) -> Read<Vec<Commitment>> {
+        Ok(self.client.commitments(stream, from, PAGE).await?)
+    }
+
+    async fn agent_keys(&mut self, tenant_id: Uuid, agent_id: Uuid) -> Read<Vec<AgentKey>> {
+        let keys = self.client.agent_keys(tenant_id, agent_id).await?;
+        let usable = keys.into_iter().filter_map(|entry| {
+            let key = PublicKey::from_bytes(&entry.public_key.0).ok()?;
+            Some((entry.key_id, key, entry.window()))
+        });
+        Ok(usable.collect())
+    }
+
+    async fn sequencer_keys(&mut self) -> Read<Vec<(u32, PublicKey)>> {
+        let info = self.client.sequencer().await?;
+        let usable = info.keys.iter().filter_map(|entry| {
+            Some((entry.key_version, PublicKey::from_bytes(&entry.public_key.0).ok()?))
+        });
+        Ok(usable.collect())
+    }
+}
+
+impl From<ClientError> for Unread {
+    fn from(error: ClientError) -> Self {
+        match error.code() {
+            // What the server says of a damaged log.
+            Some("SEQUENCE_GAP" | "DATABASE_ERROR") => Self::Damaged(error.to_string()),
+            _ => Self::Failed(error.into()),
+        }
+    }
+}
