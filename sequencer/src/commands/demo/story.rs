@@ -29,7 +29,7 @@ impl Steps {
 pub(super) async fn tell(client: &Client, url: &str) -> anyhow::Result<Stream> {
     let stream = Stream { tenant_id: Uuid::new_v4(), store_id: Uuid::new_v4() };
     let agent_id = Uuid::new_v4();
-    let info = client.sequencer().await.context("start a server first: `sequencer dev`")?;
+    let info = client.sequencer().await.context("no sequencer here; `sequencer dev` starts one")?;
     say(&format!("Demo on {url}, sequencer {}", info.sequencer_id));
     say(&format!("  tenant {}", stream.tenant_id));
     say(&format!("  store  {}", stream.store_id));

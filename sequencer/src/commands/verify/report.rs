@@ -108,7 +108,7 @@ impl Report {
         say(&format!("commitments  {}", self.commitments));
         say(&format!("receipts     {receipts}"));
         say(&format!("violations   {}", self.violations));
-        say(&format!("seconds      {:.1}", self.started.elapsed().as_secs_f64()));
+        say(&format!("seconds      {:.3}", self.started.elapsed().as_secs_f64()));
         say(&format!("the log is {verdict}"));
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use catalog::SequencerMetrics;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -28,9 +28,8 @@ impl SqliteStore {
         let path = options.path.clone();
         let name = path.display();
         ensure!(path.is_file(), "there is no store at {name}");
-        let lock = StoreLock::acquire(&path).context(
-            "a store is verified while nobody serves it; ask a running server with --url",
-        )?;
+        let lock = StoreLock::acquire(&path)
+            .map_err(|error| anyhow!("{error:#} (a running server is verified with --url)"))?;
         // No journal mode: setting it would write to the file.
         let connect = SqliteConnectOptions::new()
             .filename(&path)
