@@ -93,6 +93,7 @@ impl Client {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
+        prepare_tls();
         let http = reqwest::Client::builder()
             .default_headers(headers)
             .connect_timeout(CONNECT_TIMEOUT)
@@ -216,6 +217,12 @@ impl Client {
         let text = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
         text.parse().map_err(|_| ClientError::Unsendable(format!("{text} is not a URL")))
     }
+}
+
+/// Chooses who does the cryptography of https in this process. To be called before any client of
+/// `reqwest` is made; a second call changes nothing.
+pub fn prepare_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// The body of the ingest route.
