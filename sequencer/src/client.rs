@@ -241,12 +241,9 @@ pub fn ingest_request(agent_id: Uuid, events: &[Event]) -> Result<IngestRequest>
 /// # Errors
 /// When it is not an http or https URL.
 pub fn parse_url(url: &str) -> anyhow::Result<Url> {
-    let parsed: Url = url.parse().with_context(|| format!("{url} is not a URL"))?;
-    anyhow::ensure!(
-        matches!(parsed.scheme(), "http" | "https") && parsed.has_host(),
-        "{url} must begin with http:// or https://"
-    );
-    Ok(parsed)
+    let parsed = url.parse().ok();
+    let parsed = parsed.filter(|url: &Url| matches!(url.scheme(), "http" | "https"));
+    parsed.with_context(|| format!("{url} is not a URL that begins with http:// or https://"))
 }
 
 fn query(Stream { tenant_id, store_id }: Stream) -> String {

@@ -36,13 +36,16 @@ impl SqliteStore {
             .busy_timeout(options.acquire_timeout)
             .pragma("query_only", "on")
             .disable_statement_logging();
-        let unreadable = || format!("cannot open {name} as a SQLite database");
-        let mut connection = connect.connect().await.with_context(unreadable)?;
-        check_sqlite_version(&mut connection).await?;
+        let unreadable = |error: sqlx::Error| match error.as_database_error() {
+            Some(cause) => anyhow!("cannot open {name} as a SQLite database: {}", cause.message()),
+            None => anyhow!(error).context(format!("cannot open {name}")),
+        };
+        let mut connection = connect.connect().await.map_err(unreadable)?;
         let id: i64 = sqlx::query_scalar("PRAGMA application_id")
             .fetch_one(&mut connection)
             .await
-            .with_context(unreadable)?;
+            .map_err(unreadable)?;
+        check_sqlite_version(&mut connection).await?;
         ensure!(id == APPLICATION_ID, "{name} is a database of another application");
         let (found, known) = (applied_version(&mut connection).await, latest_version());
         ensure!(
@@ -58,7 +61,7 @@ impl SqliteStore {
             .acquire_timeout(options.acquire_timeout)
             .test_before_acquire(false)
             .connect_lazy_with(connect.clone());
-        let writer = Writer::open(connect).await.with_context(unreadable)?;
+        let writer = Writer::open(connect).await.map_err(unreadable)?;
         Ok((Self { path, writer, readers, metrics, _lock: lock }, damage))
     }
 }
