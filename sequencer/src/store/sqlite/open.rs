@@ -63,6 +63,7 @@ impl SqliteStore {
         let lock = StoreLock::acquire(&path)?;
         let connect = connect_options(&path);
         let name = path.display();
+        refuse_foreign(&path).await.with_context(|| format!("cannot use the store {name}"))?;
         let mut connection = connect
             .connect()
             .await
@@ -105,19 +106,36 @@ pub(super) async fn check_sqlite_version(connection: &mut SqliteConnection) -> a
     Ok(())
 }
 
-/// Refuses somebody else's database and marks a new one as ours.
-async fn claim(connection: &mut SqliteConnection) -> anyhow::Result<()> {
-    let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
-    if id == APPLICATION_ID {
+/// Refuses somebody else's database before anything in it is changed: [`connect_options`] turns
+/// what it opens to WAL mode.
+async fn refuse_foreign(path: &Path) -> anyhow::Result<()> {
+    if !path.exists() {
         return Ok(());
     }
+    let as_it_is = SqliteConnectOptions::new().filename(path).disable_statement_logging();
+    let mut connection = as_it_is.connect().await.context("it cannot be opened with SQLite")?;
+    let id = application_id(&mut connection).await.context("it is not a SQLite database")?;
     let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
-        .fetch_one(&mut *connection)
-        .await?;
-    ensure!(id == 0 && tables == 0, "it is a database of another application");
-    let pragma = format!("PRAGMA application_id = {APPLICATION_ID}");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(pragma)).execute(connection).await?;
+        .fetch_one(&mut connection)
+        .await
+        .context("it cannot be read")?;
+    connection.close().await.context("it cannot be closed")?;
+    let new = id == 0 && tables == 0;
+    ensure!(new || id == APPLICATION_ID, "it is a database of another application");
     Ok(())
+}
+
+/// Marks a new database as ours.
+async fn claim(connection: &mut SqliteConnection) -> anyhow::Result<()> {
+    if application_id(connection).await? != APPLICATION_ID {
+        let pragma = format!("PRAGMA application_id = {APPLICATION_ID}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(pragma)).execute(connection).await?;
+    }
+    Ok(())
+}
+
+async fn application_id(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar("PRAGMA application_id").fetch_one(connection).await
 }
 
 async fn migrate(connection: &mut SqliteConnection, migration: Migration) -> anyhow::Result<()> {
