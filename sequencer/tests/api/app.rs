@@ -1,0 +1,272 @@
+//! A real server on free ports over a store in a temporary folder, and a client for it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Parser;
+use sequencer::config::Config;
+use sequencer::server::Server;
+use serde_json::{Value, json};
+use sqlx::{ConnectOptions as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+use ves::wire::IngestResponse;
+use ves::{Event, Stream};
+
+use crate::agent::{Agent, body, query};
+use crate::answer::Answer;
+use crate::whole_log;
+
+/// The platform key of every test server.
+pub(crate) const ROOT_KEY: &str = "ss_00000000rootrootrootrootrootrootroot";
+/// Seed of the receipt key of every test server.
+pub(crate) const SEED: &str = "0707070707070707070707070707070707070707070707070707070707070707";
+
+#[derive(Parser)]
+#[command(no_binary_name = true, args_override_self = true)]
+struct Flags {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// A running server and the platform's client.
+pub(crate) struct TestApp {
+    server: Option<Server>,
+    folder: Arc<TempDir>,
+    flags: Vec<String>,
+    pub(crate) client: Client,
+    pub(crate) operations: Client,
+}
+
+/// Speaks to one port with one credential.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) base: String,
+    pub(crate) key: String,
+    pub(crate) http: reqwest::Client,
+}
+
+/// The configuration from these flags over the ones every test uses. Later flags win.
+pub(crate) fn config(folder: &TempDir, flags: &[&str]) -> Config {
+    let at = folder.path().display();
+    let url = format!("--database-url=sqlite://{at}/log.db");
+    let data = format!("--data-dir={at}");
+    let mut all = vec![
+        "--host=127.0.0.1",
+        "--port=0",
+        "--ops-host=127.0.0.1",
+        "--ops-port=0",
+        "--drain-delay-secs=0",
+        "--min-free-disk-bytes=0",
+        "--committer-max-wait-secs=0",
+        "--bootstrap-admin-api-key=ss_00000000rootrootrootrootrootrootroot",
+        "--ves-sequencer-signing-key",
+        SEED,
+        url.as_str(),
+        data.as_str(),
+    ];
+    all.extend(flags);
+    Flags::try_parse_from(all).unwrap().config
+}
+
+impl TestApp {
+    /// Starts with defaults; sealing in the background is off.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts with more flags.
+    pub(crate) async fn start_with(flags: &[&str]) -> Self {
+        Self::start_in(Arc::new(TempDir::new().unwrap()), flags).await
+    }
+
+    /// Starts over the store in a folder.
+    pub(crate) async fn start_in(folder: Arc<TempDir>, flags: &[&str]) -> Self {
+        let config = config(&folder, flags);
+        let key = config.bootstrap_admin_api_key.clone().unwrap().expose().to_owned();
+        let server = Server::start(config).await.unwrap();
+        sequencer::client::prepare_tls();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = |address| Client {
+            base: format!("http://{address}"),
+            key: key.clone(),
+            http: http.clone(),
+        };
+        Self {
+            client: client(server.api_address()),
+            operations: client(server.ops_address()),
+            server: Some(server),
+            folder,
+            flags: flags.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// Stops in order and starts over the same store.
+    pub(crate) async fn restart(self) -> Self {
+        let flags = self.flags.clone();
+        self.restart_with(&flags.iter().map(String::as_str).collect::<Vec<_>>()).await
+    }
+
+    /// The same with other flags.
+    pub(crate) async fn restart_with(mut self, flags: &[&str]) -> Self {
+        self.server.take().unwrap().stop().await.unwrap();
+        Self::start_in(Arc::clone(&self.folder), flags).await
+    }
+
+    /// Takes the server, to stop it by hand.
+    pub(crate) fn take_server(&mut self) -> Server {
+        self.server.take().unwrap()
+    }
+
+    /// Audits every stream over HTTP and stops.
+    pub(crate) async fn finish(mut self) {
+        for stream in self.streams().await {
+            whole_log::check(&self.client, stream).await;
+        }
+        self.server.take().unwrap().stop().await.unwrap();
+    }
+
+    /// Stops without looking at the log, for tests that damage it.
+    pub(crate) async fn stop(mut self) -> Arc<TempDir> {
+        self.server.take().unwrap().stop().await.unwrap();
+        Arc::clone(&self.folder)
+    }
+
+    pub(crate) fn folder(&self) -> &Arc<TempDir> {
+        &self.folder
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("log.db")
+    }
+
+    /// A connection behind the server's back.
+    pub(crate) async fn behind(&self) -> SqliteConnection {
+        SqliteConnectOptions::new().filename(self.database()).connect().await.unwrap()
+    }
+
+    async fn streams(&self) -> Vec<Stream> {
+        let mut connection = self.behind().await;
+        let rows: Vec<(Vec<u8>, Vec<u8>)> =
+            sqlx::query_as("SELECT tenant_id, store_id FROM streams")
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
+        let id = |bytes: &[u8]| uuid::Uuid::from_slice(bytes).unwrap();
+        rows.iter().map(|(t, s)| Stream { tenant_id: id(t), store_id: id(s) }).collect()
+    }
+
+    /// A new agent whose key is registered.
+    pub(crate) async fn agent(&self) -> Agent {
+        let agent = Agent::new();
+        self.register(&agent).await;
+        agent
+    }
+
+    pub(crate) async fn register(&self, agent: &Agent) {
+        self.client.post("/api/v1/agents/keys", &agent.key_body()).await.ok();
+    }
+
+    /// A new credential with these rights over the defaults: read and write for one tenant.
+    pub(crate) async fn credential(&self, changes: Value) -> Client {
+        let mut wanted = json!({ "read": true, "write": true, "admin": false });
+        for (name, value) in changes.as_object().unwrap() {
+            wanted[name] = value.clone();
+        }
+        let created = self.client.post("/api/v1/admin/api-keys", &wanted).await.ok();
+        self.client.with_key(created["api_key"].as_str().unwrap())
+    }
+
+    pub(crate) async fn ingest(&self, events: &[Event]) -> IngestResponse {
+        self.client.ingest(events).await
+    }
+
+    /// Posts so many new events, at most 1000 a request.
+    pub(crate) async fn fill(&self, agent: &Agent, count: usize) {
+        let mut left = count;
+        while left > 0 {
+            let size = left.min(1000);
+            let response = self.ingest(&agent.events(size)).await;
+            assert_eq!(response.events_accepted, size as u64, "{:?}", response.rejections.first());
+            left -= size;
+        }
+    }
+
+    /// The scrape.
+    pub(crate) async fn scrape(&self) -> String {
+        self.operations.get("/metrics").await.text
+    }
+}
+
+impl Client {
+    /// The same port with another credential; empty is none.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self { key: key.to_owned(), ..self.clone() }
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = method.parse().unwrap();
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        if self.key.is_empty() {
+            return request;
+        }
+        request.header("authorization", format!("ApiKey {}", self.key))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request("GET", path).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        Answer::of(self.request("DELETE", path).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, json: &Value) -> Answer {
+        self.post_text(path, json.to_string()).await
+    }
+
+    pub(crate) async fn post_text(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+        let request = self.request("POST", path).header("content-type", "application/json");
+        Answer::of(request.body(body).send().await.unwrap()).await
+    }
+
+    /// Posts an ingest body as it is.
+    pub(crate) async fn post_events(&self, body: impl Into<reqwest::Body>) -> Answer {
+        self.post_text("/api/v1/ves/events/ingest", body).await
+    }
+
+    /// Posts signed events, whatever the answer.
+    pub(crate) async fn try_ingest(&self, events: &[Event]) -> Answer {
+        let envelopes: Vec<String> = events.iter().map(Event::to_json).collect();
+        self.post_events(body(events[0].source_agent_id, &envelopes)).await
+    }
+
+    /// Posts signed events; the answer must be 200.
+    pub(crate) async fn ingest(&self, events: &[Event]) -> IngestResponse {
+        serde_json::from_value(self.try_ingest(events).await.ok()).unwrap()
+    }
+
+    /// Posts envelopes as they are; the answer must be 200.
+    pub(crate) async fn ingest_raw(&self, agent: &Agent, envelopes: &[String]) -> IngestResponse {
+        let answer = self.post_events(body(agent.id, envelopes)).await;
+        serde_json::from_value(answer.ok()).unwrap()
+    }
+
+    pub(crate) async fn head(&self, stream: Stream) -> Value {
+        self.get(&format!("/api/v1/ves/head?{}", query(stream))).await.ok()
+    }
+
+    pub(crate) async fn head_sequence(&self, stream: Stream) -> u64 {
+        self.head(stream).await["head_sequence"].as_u64().unwrap()
+    }
+
+    /// Seals a range, whatever the answer.
+    pub(crate) async fn seal(&self, stream: Stream, start: u64, end: u64) -> Answer {
+        let wanted = json!({
+            "tenant_id": stream.tenant_id,
+            "store_id": stream.store_id,
+            "sequence_start": start,
+            "sequence_end": end,
+        });
+        self.post("/api/v1/ves/commitments", &wanted).await
+    }
+}

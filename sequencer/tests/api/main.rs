@@ -1,0 +1,33 @@
+//! The service from outside: the real server over a real store, spoken to over HTTP.
+//!
+//! Nearly every test ends with [`app::TestApp::finish`], which reads the whole log back over HTTP
+//! and lets the auditor of `ves` look for anything wrong.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "seeds are shown when a test fails")]
+
+mod agent;
+mod agent_keys;
+mod answer;
+mod api_keys;
+mod app;
+mod auth;
+mod commitments;
+mod concurrency;
+mod conventions;
+mod fuzz;
+mod health;
+mod ingest;
+mod limits;
+mod metrics;
+mod overload;
+mod proofs;
+mod raw;
+mod reads;
+mod refusals;
+mod replays;
+mod restart;
+mod start;
+mod store;
+mod vectors;
+mod whole_log;
+mod whole_request;

@@ -1,0 +1,316 @@
+//! The scrape is the catalogue, exactly, and its figures are true.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use catalog::{LabelValues, Metric, sequencer::ALL};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::agent::{Agent, Numbers, body, query};
+use crate::app::TestApp;
+
+/// One family of a scrape.
+#[derive(Debug, Default)]
+struct Family {
+    kind: String,
+    help: String,
+    /// Label sets without `le`, and the value of each sample by its full name and labels.
+    labels: Vec<BTreeMap<String, String>>,
+}
+
+/// Families by name, and samples by their text before the value.
+fn parse(scrape: &str) -> (BTreeMap<String, Family>, BTreeMap<String, f64>) {
+    let mut families: BTreeMap<String, Family> = BTreeMap::new();
+    let mut samples = BTreeMap::new();
+    for line in scrape.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (name, help) = rest.split_once(' ').unwrap();
+            let before = families.insert(name.to_owned(), Family::default());
+            assert!(before.is_none(), "HELP twice: {name}");
+            families.get_mut(name).unwrap().help = help.to_owned();
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            let family = families.get_mut(name).unwrap();
+            assert!(family.kind.is_empty(), "TYPE twice: {name}");
+            family.kind = kind.to_owned();
+        } else {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            assert!(samples.insert(series.to_owned(), value.parse().unwrap()).is_none());
+            let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+            let stem = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+            let stem = stem.filter(|stem| families.contains_key(*stem)).unwrap_or(name);
+            let family = families.get_mut(stem).unwrap_or_else(|| panic!("no family: {line}"));
+            let mut labels = parse_labels(labels.strip_suffix('}').unwrap());
+            labels.remove("le");
+            family.labels.push(labels);
+        }
+    }
+    (families, samples)
+}
+
+/// `a="x",b="y"`; no value here holds a quote.
+fn parse_labels(text: &str) -> BTreeMap<String, String> {
+    let pairs = text.split("\",").filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once("=\"").unwrap();
+            (name.to_owned(), value.trim_end_matches('"').to_owned())
+        })
+        .collect()
+}
+
+fn check_family(metric: &Metric, family: &Family) {
+    assert_eq!(family.kind, metric.kind.as_str(), "{}", metric.name);
+    assert_eq!(family.help, metric.help, "{}", metric.name);
+    let names: BTreeSet<&str> = metric.labels.iter().map(|label| label.name).collect();
+    assert!(!family.labels.is_empty(), "{} has no series", metric.name);
+    for labels in &family.labels {
+        let found: BTreeSet<&str> = labels.keys().map(String::as_str).collect();
+        assert_eq!(found, names, "{}", metric.name);
+    }
+    for label in metric.labels {
+        let values: BTreeSet<&str> =
+            family.labels.iter().map(|labels| labels[label.name].as_str()).collect();
+        match label.values {
+            LabelValues::Closed(closed) => {
+                let closed: BTreeSet<&str> = closed.iter().copied().collect();
+                assert_eq!(values, closed, "{} {}", metric.name, label.name);
+            }
+            LabelValues::Capped(cap) => {
+                assert!(values.len() <= cap + 1, "{}: {} values", metric.name, values.len());
+            }
+            LabelValues::Program => assert!(values.iter().all(|value| !value.is_empty())),
+        }
+    }
+}
+
+/// Uses every feature once, with good and bad outcomes.
+async fn exercise(app: &TestApp) -> Agent {
+    let agent = app.agent().await;
+    let bad = agent.envelope_with(|event| event["entity_type"] = json!(""));
+    app.ingest(&agent.events(20)).await;
+    app.client.post_events(body(agent.id, &[bad.to_string()])).await.ok();
+    let stranger = Agent::in_stream(agent.stream);
+    app.ingest(&[stranger.event()]).await;
+    app.client.with_key("").get("/api/v1/ves/head").await.refused("AUTH_REQUIRED");
+    app.client.seal(agent.stream, 1, 20).await.ok();
+    let q = query(agent.stream);
+    for path in [
+        format!("/api/v1/ves/events?{q}"),
+        format!("/api/v1/ves/entities/shelf/SH-1?{q}"),
+        format!("/api/v1/ves/commitments?{q}"),
+        format!("/api/v1/ves/proofs/7?{q}"),
+        "/ready".to_owned(),
+        "/health".to_owned(),
+    ] {
+        app.client.get(&path).await.ok();
+    }
+    let new = agent.with_key(2);
+    app.client.post("/api/v1/agents/keys/rotate", &new.key_body()).await.ok();
+    app.client.post("/api/v1/agents/keys/revoke", &new.key_name()).await.ok();
+    app.credential(json!({ "tenant_id": agent.stream.tenant_id })).await;
+    app.client.get("/nowhere").await.refused("RESOURCE_NOT_FOUND");
+    app.client.delete("/health").await.refused("METHOD_NOT_ALLOWED");
+    agent
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_scrape_is_the_catalogue_in_both_directions() {
+    let app = TestApp::start().await;
+    exercise(&app).await;
+    let answer = app.operations.with_key("").get("/metrics").await;
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    let (families, _) = parse(&answer.text);
+    let found: BTreeSet<&str> = families.keys().map(String::as_str).collect();
+    let declared: BTreeSet<&str> = ALL.iter().map(|metric| metric.name).collect();
+    assert_eq!(found, declared);
+    for metric in ALL {
+        check_family(metric, &families[metric.name]);
+    }
+    promtool_has_no_complaint(&answer.text);
+    app.finish().await;
+}
+
+/// The rules of Prometheus itself.
+fn promtool_has_no_complaint(scrape: &str) {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let installed = workspace.join(".tools/bin/promtool");
+    let program = match std::env::var_os("PROMTOOL") {
+        Some(program) => PathBuf::from(program),
+        None if installed.exists() => installed,
+        None => PathBuf::from("promtool"),
+    };
+    let child = Command::new(&program)
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.unwrap_or_else(|error| {
+        panic!("{} does not start ({error}); install it with `make tools`", program.display())
+    });
+    child.stdin.take().unwrap().write_all(scrape.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success() && said.trim().is_empty(), "promtool: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_server_shows_its_counters_at_zero() {
+    let app = TestApp::start().await;
+    let (_, samples) = parse(&app.scrape().await);
+    let zero = [
+        "events_ingested_total",
+        "events_rejected_total{reason=\"invalid_signature\"}",
+        "events_rejected_total{reason=\"version_conflict\"}",
+        "errors_total{category=\"database\"}",
+        "errors_total{category=\"internal\"}",
+        "requests_shed_total{reason=\"queue_full\"}",
+        "commitments_total",
+        "receipts_signed_total",
+        "auth_failures_total{reason=\"unknown\"}",
+        "signature_verifications_total{outcome=\"invalid\"}",
+        "ingest_success_duration_seconds_count",
+        "commit_duration_seconds_count",
+        "draining",
+        "requests_total{method=\"GET\",route=\"unmatched\",status=\"404\"}",
+    ];
+    for name in zero {
+        let name = format!("stateset_sequencer_{name}");
+        assert_eq!(samples.get(&name), Some(&0.0), "{name}");
+    }
+    // Every route with every status that it may answer.
+    for route in sequencer::http::routes::ROUTES {
+        let (method, template) = (route.spec.method.as_str(), route.spec.template);
+        for status in route.spec.statuses {
+            let name = format!(
+                "stateset_sequencer_requests_total\
+                 {{method=\"{method}\",route=\"{template}\",status=\"{status}\"}}"
+            );
+            assert_eq!(samples.get(&name), Some(&0.0), "{name}");
+        }
+    }
+    assert_eq!(samples["stateset_sequencer_ready"], 1.0);
+    assert_eq!(samples["stateset_sequencer_api_keys_active"], 1.0);
+    assert_eq!(samples["stateset_sequencer_queue_capacity_events"], 10_000.0);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counters_move_as_the_requests_say() {
+    let app = TestApp::start().await;
+    let agent = app.agent().await;
+    let (_, before) = parse(&app.scrape().await);
+    let mut envelopes: Vec<_> = agent.events(5).iter().map(crate::agent::envelope).collect();
+    envelopes[0]["payload_plain_hash"] = json!(format!("0x{}", "1".repeat(64)));
+    envelopes[1]["agent_signature"] = json!(format!("0x{}", "1".repeat(128)));
+    let texts: Vec<String> = envelopes.iter().map(ToString::to_string).collect();
+    for _ in 0..2 {
+        // The second time, the three good ones are re-submissions.
+        app.client.post_events(body(agent.id, &texts)).await.ok();
+    }
+    app.client.post_events("{").await.refused("INVALID_REQUEST_BODY");
+    app.client.seal(agent.stream, 1, 3).await.ok();
+    app.client.seal(agent.stream, 9, 9).await.refused("SEQUENCE_GAP");
+    let unknown = app.client.with_key("ss_0123456789012345678901234567890123456789");
+    unknown.get("/api/v1/ves/head").await.refused("INVALID_API_KEY");
+    let (_, after) = parse(&app.scrape().await);
+    let ingest = "method=\"POST\",route=\"/api/v1/ves/events/ingest\"";
+    let (tenant, store) = (agent.stream.tenant_id, agent.stream.store_id);
+    let stream = format!("tenant=\"{tenant}\",store=\"{store}\"");
+    let moved: [(String, f64); 19] = [
+        ("events_ingested_total".into(), 3.0),
+        ("events_rejected_total{reason=\"invalid_payload_hash\"}".into(), 2.0),
+        ("events_rejected_total{reason=\"invalid_signature\"}".into(), 2.0),
+        ("events_rejected_total{reason=\"duplicate_event_id\"}".into(), 0.0),
+        (format!("requests_total{{{ingest},status=\"200\"}}"), 2.0),
+        (format!("requests_total{{{ingest},status=\"400\"}}"), 1.0),
+        (format!("request_duration_seconds_count{{{ingest}}}"), 3.0),
+        (format!("request_size_bytes_count{{{ingest}}}"), 3.0),
+        ("ingest_success_duration_seconds_count".into(), 2.0),
+        ("batch_size_events_sum".into(), 10.0),
+        ("receipts_signed_total".into(), 6.0),
+        ("signature_verifications_total{outcome=\"valid\"}".into(), 6.0),
+        ("signature_verifications_total{outcome=\"invalid\"}".into(), 2.0),
+        ("commitments_total".into(), 1.0),
+        ("commitment_delay_seconds_count".into(), 3.0),
+        ("errors_total{category=\"validation\"}".into(), 1.0),
+        ("errors_total{category=\"conflict\"}".into(), 1.0),
+        ("errors_total{category=\"auth\"}".into(), 1.0),
+        ("auth_failures_total{reason=\"unknown\"}".into(), 1.0),
+    ];
+    for (name, expect) in moved {
+        let name = format!("stateset_sequencer_{name}");
+        let value = |samples: &BTreeMap<String, f64>| *samples.get(&name).unwrap_or(&f64::NAN);
+        assert_eq!(value(&after) - value(&before), expect, "{name}");
+    }
+    let set = |name: &str| {
+        let reversed = format!("store=\"{store}\",tenant=\"{tenant}\"");
+        let of = |labels: &str| after.get(&format!("stateset_sequencer_{name}{{{labels}}}"));
+        *of(&stream).or_else(|| of(&reversed)).unwrap()
+    };
+    assert_eq!(set("head_sequence"), 3.0);
+    assert_eq!(set("stream_events_ingested_total"), 3.0);
+    let shelf = "stateset_sequencer_entity_events_ingested_total{entity_type=\"shelf\"}";
+    assert_eq!(after[shelf], 3.0);
+    assert_eq!(after["stateset_sequencer_commitment_lag_events"], 0.0);
+    assert_eq!(after["stateset_sequencer_queue_depth_events"], 0.0);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_anonymous_client_makes_no_series() {
+    let app = TestApp::start().await;
+    exercise(&app).await;
+    let names =
+        |samples: &BTreeMap<String, f64>| -> BTreeSet<String> { samples.keys().cloned().collect() };
+    let (_, before) = parse(&app.scrape().await);
+    let anonymous = app.client.with_key("");
+    let mut numbers = Numbers::printed();
+    let methods = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "BREW", "X-1"];
+    let starts = ["", "/api/v1/ves/events", "/api/v1/ves/proofs", "/api/v1/agents", "/health"];
+    for _ in 0..1000 {
+        let path = format!("{}/{:x}", numbers.pick(&starts), numbers.next() % 1_000_000);
+        let request = anonymous.request(methods[numbers.below(methods.len())], &path);
+        let request = request.header("x-api-key", format!("ss_{:040x}", numbers.next()));
+        assert!(matches!(request.send().await.unwrap().status().as_u16(), 401 | 404 | 405));
+    }
+    let (_, after) = parse(&app.scrape().await);
+    assert_eq!(names(&after), names(&before));
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_entity_types_and_keys_beyond_the_cap_share_one_series() {
+    let app = TestApp::start().await;
+    let agent = app.agent().await;
+    let tenant = agent.stream.tenant_id;
+    for round in 0..210 {
+        let agent = agent.in_store(Uuid::new_v4());
+        let event = agent.event_with(|draft| draft.entity_type = format!("type-{round}"));
+        let client = app.credential(json!({ "tenant_id": tenant })).await;
+        client.ingest(&[event]).await;
+    }
+    let (families, samples) = parse(&app.scrape().await);
+    for (name, label) in [
+        ("stream_events_ingested_total", "store"),
+        ("head_sequence", "store"),
+        ("entity_events_ingested_total", "entity_type"),
+        ("api_key_requests_total", "key"),
+    ] {
+        let family = &families[&format!("stateset_sequencer_{name}")];
+        assert_eq!(family.labels.len(), 201, "{name}");
+        assert!(family.labels.iter().any(|labels| labels[label] == "other"), "{name}");
+    }
+    let total: f64 = samples
+        .iter()
+        .filter(|(name, _)| name.starts_with("stateset_sequencer_stream_events_ingested_total"))
+        .map(|(_, value)| value)
+        .sum();
+    assert_eq!(total, 210.0);
+    app.finish().await;
+}

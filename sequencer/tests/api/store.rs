@@ -1,0 +1,350 @@
+//! What every store driver must do, written against the trait: another driver adds one line.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sequencer::server;
+use sequencer::store::sqlite::{Migration, SqliteOptions, SqliteStore};
+use sequencer::store::{
+    BatchOutcome, EventOutcome, Inserted, Placement, PreparedBatch, PreparedEvent, Sealed, Store,
+    StoreError,
+};
+use tempfile::TempDir;
+use uuid::Uuid;
+use ves::merkle::{proof_from_tiles, proof_tiles, tiles};
+use ves::{Commitment, Event, Hash32, Refusal, Stream, Timestamp, merkle};
+
+use crate::agent::Agent;
+
+mod identities;
+
+/// An empty store and what must live as long as it.
+async fn sqlite() -> (Arc<dyn Store>, TempDir) {
+    let folder = TempDir::new().unwrap();
+    let options = SqliteOptions {
+        path: folder.path().join("store.db"),
+        max_readers: 4,
+        acquire_timeout: Duration::from_secs(5),
+    };
+    let metrics = server::metrics("sqlite");
+    let store = SqliteStore::open(&options, Migration::Apply, metrics).await.unwrap();
+    (Arc::new(store), folder)
+}
+
+/// Runs each behaviour over an empty store of each driver.
+macro_rules! behaviours {
+    ($driver:ident: $($room:ident::$name:ident)+) => {
+        mod $driver {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                let (store, _folder) = super::$driver().await;
+                super::$room::$name(store.as_ref()).await;
+                store.close().await;
+            })+
+        }
+    };
+}
+
+behaviours! { sqlite:
+    log::numbers_are_dense_and_batches_of_one_commit_see_each_other
+    log::what_goes_in_comes_out
+    log::a_repeat_is_found_whatever_its_commit
+    log::time_never_goes_back
+    log::pages_end_at_the_head
+    log::streams_are_walked_in_order
+    log::concurrent_commits_are_one_after_the_other
+    log::a_closed_store_says_so
+    sealing::a_chain_grows_at_its_end_only
+    sealing::trees_are_read_by_tiles
+    sealing::the_backlog_is_what_is_in_no_batch
+    identities::agent_keys_live_and_end
+    identities::a_rotation_ends_older_keys_and_shortens_only
+    identities::receipt_keys_are_numbered
+    identities::the_sequencers_id_is_kept
+    identities::credentials_live_and_end
+    identities::one_bootstrap_credential_is_live
+}
+
+/// A moment in microseconds.
+fn at(micros: i64) -> Timestamp {
+    Timestamp::from_micros(1_770_000_000_000_000 + micros)
+}
+
+fn prepared(events: Vec<Event>) -> PreparedBatch {
+    let stream = events[0].stream;
+    let with_hash = |event: Event| PreparedEvent { signing_hash: event.signing_hash(), event };
+    PreparedBatch { stream, events: events.into_iter().map(with_hash).collect() }
+}
+
+async fn commit(store: &dyn Store, batches: &[PreparedBatch], now: i64) -> Vec<BatchOutcome> {
+    store.commit_events(batches, at(now), 1).await.unwrap()
+}
+
+fn accepted(number: u64, now: i64) -> EventOutcome {
+    EventOutcome::Accepted(placement(number, now))
+}
+
+fn placement(sequence_number: u64, now: i64) -> Placement {
+    Placement { sequence_number, sequenced_at: at(now), key_version: 1 }
+}
+
+mod log {
+    use super::*;
+
+    pub(super) async fn numbers_are_dense_and_batches_of_one_commit_see_each_other(
+        store: &dyn Store,
+    ) {
+        let (one, two) = (Agent::new(), Agent::new());
+        let command = Some(Uuid::new_v4());
+        let on = |base: u64| {
+            one.event_with(|draft| {
+                draft.entity_id = "e".to_owned();
+                draft.base_version = Some(base);
+                draft.command_id = command.filter(|_| base == 0);
+            })
+        };
+        let first = on(0);
+        let clash = one.event_with(|draft| draft.command_id = command);
+        let batches = [
+            prepared(vec![first.clone(), one.event()]),
+            prepared(two.events(1)),
+            prepared(vec![on(1), first.clone(), on(7), clash]),
+            prepared(two.events(2)),
+        ];
+        let conflict = Refusal::VersionConflict { expected: 7, actual: 2 };
+        let outcome = |events, head_sequence| BatchOutcome { events, head_sequence };
+        let expect = [
+            outcome(vec![accepted(1, 5), accepted(2, 5)], 2),
+            outcome(vec![accepted(1, 5)], 1),
+            outcome(
+                vec![
+                    accepted(3, 5),
+                    EventOutcome::Replayed(placement(1, 5)),
+                    EventOutcome::Refused(conflict),
+                    EventOutcome::Refused(Refusal::DuplicateCommandId),
+                ],
+                3,
+            ),
+            outcome(vec![accepted(2, 5), accepted(3, 5)], 3),
+        ];
+        assert_eq!(commit(store, &batches, 5).await, expect);
+        assert_eq!(store.head(one.stream).await.unwrap().head_sequence, 3);
+        assert_eq!(store.head(Agent::new().stream).await.unwrap(), Default::default());
+    }
+
+    pub(super) async fn what_goes_in_comes_out(store: &dyn Store) {
+        let agent = Agent::new();
+        let mut events = agent.events(300);
+        events[0].command_id = Some(Uuid::new_v4());
+        events[1].base_version = Some(0);
+        events[2].signature_scheme = Some(1);
+        events[3].entity_id = "ü/💡\u{1}".to_owned();
+        events[4].created_at = "2026-02-03T04:05:06.123456789+05:30".to_owned();
+        events[5].payload = ves::Payload::Plain("{\"a\":\"\\u0000\"}".to_owned());
+        events[6].payload = ves::Payload::Encrypted("{\"x\":1}".to_owned());
+        events[6].payload_cipher_hash = Hash32([9; 32]);
+        events[7].agent_key_id = i32::MAX.cast_unsigned();
+        let outcome = &commit(store, &[prepared(events.clone())], 1).await[0];
+        assert_eq!(outcome.head_sequence, 300);
+        let (read, head) = store.events(agent.stream, 1, 1000).await.unwrap();
+        assert_eq!(head, 300);
+        for (number, (event, read)) in (1..).zip(events.iter().zip(&read)) {
+            assert_eq!(&read.event, event);
+            assert_eq!(read.signing_hash, event.signing_hash());
+            assert_eq!(read.placement, placement(number, 1));
+        }
+        let leaves = store.leaf_sources(agent.stream, 10, 20).await.unwrap();
+        assert_eq!(leaves.len(), 11);
+        assert_eq!(leaves[0].signing_hash, events[9].signing_hash());
+        assert_eq!(leaves[0].agent_signature, events[9].agent_signature);
+        let beyond = store.leaf_sources(agent.stream, 299, 301).await;
+        assert!(matches!(beyond, Err(StoreError::Gap { missing: 301, head: 300 })), "{beyond:?}");
+    }
+
+    pub(super) async fn a_repeat_is_found_whatever_its_commit(store: &dyn Store) {
+        let agent = Agent::new();
+        let event = agent.event_with(|draft| draft.command_id = Some(Uuid::new_v4()));
+        commit(store, &[prepared(vec![event.clone()])], 1).await;
+        let mut other = event.clone();
+        other.base_version = Some(0);
+        let outcome = &commit(store, &[prepared(vec![event.clone(), other])], 2).await[0];
+        let expect = [
+            EventOutcome::Replayed(placement(1, 1)),
+            EventOutcome::Refused(Refusal::DuplicateEventId),
+        ];
+        assert_eq!(outcome.events, expect);
+        let found = store.find_events(agent.stream, &[Uuid::new_v4(), event.event_id]).await;
+        let found = found.unwrap();
+        assert_eq!((found.len(), &found[0].event), (1, &event));
+        assert_eq!(store.find_events(agent.stream, &[]).await.unwrap().len(), 0);
+        let elsewhere = agent.in_store(Uuid::new_v4()).stream;
+        assert_eq!(store.find_events(elsewhere, &[event.event_id]).await.unwrap().len(), 0);
+    }
+
+    pub(super) async fn time_never_goes_back(store: &dyn Store) {
+        let (agent, other) = (Agent::new(), Agent::new());
+        for (now, expect) in [(100, 100), (50, 100), (101, 101)] {
+            let outcome = &commit(store, &[prepared(agent.events(1))], now).await[0];
+            let EventOutcome::Accepted(placement) = outcome.events[0] else { panic!() };
+            assert_eq!(placement.sequenced_at, at(expect));
+        }
+        let outcome = &commit(store, &[prepared(other.events(1))], 7).await[0];
+        assert_eq!(outcome.events, [accepted(1, 7)], "another stream has a time of its own");
+    }
+
+    pub(super) async fn pages_end_at_the_head(store: &dyn Store) {
+        let agent = Agent::new();
+        let events: Vec<Event> = (0..10)
+            .map(|n| agent.event_with(|draft| draft.entity_id = format!("e{}", n % 2)))
+            .collect();
+        commit(store, &[prepared(events)], 1).await;
+        for (from, limit, expect) in [(0, 3, 3), (8, 3, 3), (9, 3, 2), (11, 3, 0), (u64::MAX, 9, 0)]
+        {
+            let (page, head) = store.events(agent.stream, from, limit).await.unwrap();
+            assert_eq!((page.len(), head), (expect, 10), "from {from} limit {limit}");
+        }
+        let entity = |from, limit| store.entity_events(agent.stream, ("shelf", "e1"), from, limit);
+        let (page, version) = entity(5, 2).await.unwrap();
+        let numbers: Vec<u64> = page.iter().map(|event| event.placement.sequence_number).collect();
+        assert_eq!((numbers, version), (vec![6, 8], 5));
+        let nobody = store.entity_events(agent.stream, ("shelf", "none"), 1, 9).await.unwrap();
+        assert_eq!((nobody.0.len(), nobody.1), (0, 0));
+    }
+
+    pub(super) async fn streams_are_walked_in_order(store: &dyn Store) {
+        let mut expect: Vec<Stream> = Vec::new();
+        for _ in 0..7 {
+            let agent = Agent::new();
+            commit(store, &[prepared(agent.events(2))], 1).await;
+            expect.push(agent.stream);
+        }
+        expect.sort_unstable();
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.streams(after, 3).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(last.stream);
+            assert!(page.iter().all(|s| (s.head_sequence, s.committed_sequence) == (2, 0)));
+            seen.extend(page.iter().map(|state| state.stream));
+        }
+        assert_eq!(seen, expect);
+    }
+
+    pub(super) async fn concurrent_commits_are_one_after_the_other(store: &dyn Store) {
+        let agent = Agent::new();
+        let batch = || [prepared(agent.events(3))];
+        let batches: Vec<_> = (0..20).map(|_| batch()).collect();
+        let commits = batches.iter().map(|batch| store.commit_events(batch, at(1), 1));
+        let outcomes = futures_util::future::join_all(commits).await;
+        let mut numbers = Vec::new();
+        for outcome in outcomes {
+            for event in &outcome.unwrap()[0].events {
+                let EventOutcome::Accepted(placement) = event else { panic!("{event:?}") };
+                numbers.push(placement.sequence_number);
+            }
+        }
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(1..=60));
+    }
+
+    pub(super) async fn a_closed_store_says_so(store: &dyn Store) {
+        let agent = Agent::new();
+        commit(store, &[prepared(agent.events(1))], 1).await;
+        store.close().await;
+        let again = store.commit_events(&[prepared(agent.events(1))], at(2), 1).await;
+        assert!(matches!(again, Err(StoreError::Failed(_))));
+        assert!(matches!(store.head(agent.stream).await, Err(StoreError::Failed(_))));
+        assert!(matches!(store.ping().await, Err(StoreError::Failed(_))));
+    }
+}
+
+mod sealing {
+    use super::*;
+
+    /// A commitment over these numbers of a stream, and its tree.
+    async fn batch(
+        store: &dyn Store,
+        stream: Stream,
+        start: u64,
+        end: u64,
+        previous: Hash32,
+    ) -> (Commitment, Vec<merkle::Tile>) {
+        let sources = store.leaf_sources(stream, start, end).await.unwrap();
+        let leaves: Vec<Hash32> = (start..)
+            .zip(&sources)
+            .map(|(n, leaf)| {
+                merkle::leaf_hash(&stream, n, &leaf.signing_hash, &leaf.agent_signature)
+            })
+            .collect();
+        let (root, tiles) = tiles(&leaves);
+        let (id, count) = (Uuid::new_v4(), u32::try_from(leaves.len()).unwrap());
+        (Commitment::seal(&stream, id, start, root, count, previous, at(9)), tiles)
+    }
+
+    pub(super) async fn a_chain_grows_at_its_end_only(store: &dyn Store) {
+        let agent = Agent::new();
+        let stream = agent.stream;
+        commit(store, &[prepared(agent.events(6))], 1).await;
+        let (first, tiles) = batch(store, stream, 1, 3, Hash32::ZERO).await;
+        assert!(matches!(store.seal(&first, &tiles).await.unwrap(), Sealed::Stored));
+        assert!(matches!(store.seal(&first, &tiles).await.unwrap(), Sealed::ChainMoved));
+        let (gap, gap_tiles) = batch(store, stream, 5, 6, first.new_state_root).await;
+        assert!(matches!(store.seal(&gap, &gap_tiles).await.unwrap(), Sealed::ChainMoved));
+        let root = first.new_state_root;
+        let mut beyond = Commitment::seal(&stream, Uuid::new_v4(), 4, root, 4, root, at(9));
+        assert!(matches!(store.seal(&beyond, &[]).await.unwrap(), Sealed::ChainMoved));
+        beyond.store_id = Uuid::new_v4();
+        assert!(matches!(store.seal(&beyond, &[]).await.unwrap(), Sealed::ChainMoved));
+        let (second, tiles) = batch(store, stream, 4, 6, root).await;
+        assert!(matches!(store.seal(&second, &tiles).await.unwrap(), Sealed::Stored));
+
+        assert_eq!(store.commitment(first.batch_id).await.unwrap(), Some(first.clone()));
+        assert_eq!(store.commitment(gap.batch_id).await.unwrap(), None);
+        assert_eq!(store.last_commitment(stream).await.unwrap(), Some(second.clone()));
+        for (number, expect) in
+            [(1, Some(&first)), (3, Some(&first)), (4, Some(&second)), (7, None)]
+        {
+            let found = store.commitment_of(stream, number).await.unwrap();
+            assert_eq!(found.as_ref(), expect, "{number}");
+        }
+        let page = store.commitments(stream, 2, 10).await.unwrap();
+        assert_eq!(page, std::slice::from_ref(&second));
+        assert_eq!(store.commitments(stream, 0, 1).await.unwrap(), [first]);
+        assert_eq!(store.commitments(stream, 1, 0).await.unwrap(), []);
+        let head = store.head(stream).await.unwrap();
+        assert_eq!((head.head_sequence, head.committed_sequence), (6, 6));
+        assert_eq!(head.last_state_root, Some(second.new_state_root));
+    }
+
+    pub(super) async fn trees_are_read_by_tiles(store: &dyn Store) {
+        let agent = Agent::new();
+        commit(store, &[prepared(agent.events(600))], 1).await;
+        let (sealed, tiles) = batch(store, agent.stream, 1, 600, Hash32::ZERO).await;
+        store.seal(&sealed, &tiles).await.unwrap();
+        for index in [0, 1, 255, 256, 511, 599] {
+            let wanted = proof_tiles(index, 600);
+            let tiles = store.tiles(sealed.batch_id, &wanted).await.unwrap();
+            let proof = proof_from_tiles(index, 600, &tiles).unwrap();
+            assert_eq!(proof.merkle_root, sealed.merkle_root, "{index}");
+        }
+        let missing = store.tiles(sealed.batch_id, &[(7, 7)]).await;
+        assert!(matches!(missing, Err(StoreError::Corrupt(_))), "{missing:?}");
+    }
+
+    pub(super) async fn the_backlog_is_what_is_in_no_batch(store: &dyn Store) {
+        assert_eq!(store.backlog_total().await.unwrap(), (0, None));
+        let (old, new) = (Agent::new(), Agent::new());
+        commit(store, &[prepared(new.events(2))], 20).await;
+        commit(store, &[prepared(old.events(5))], 10).await;
+        assert_eq!(store.backlog_total().await.unwrap(), (7, Some(at(10))));
+        let backlog = store.backlog(10).await.unwrap();
+        let streams: Vec<Stream> = backlog.iter().map(|entry| entry.stream).collect();
+        assert_eq!(streams, [old.stream, new.stream], "oldest first");
+        assert_eq!((backlog[0].committed_sequence, backlog[0].head_sequence), (0, 5));
+        assert_eq!(backlog[0].oldest_at, at(10));
+        let (sealed, tiles) = batch(store, old.stream, 1, 5, Hash32::ZERO).await;
+        store.seal(&sealed, &tiles).await.unwrap();
+        assert_eq!(store.backlog(10).await.unwrap().len(), 1);
+        assert_eq!(store.backlog_total().await.unwrap(), (2, Some(at(20))));
+    }
+}
