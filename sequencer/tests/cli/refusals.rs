@@ -26,7 +26,9 @@ fn a_store_of_another_version_is_not_judged() {
 #[test]
 fn something_else_than_a_store_is_not_judged() {
     let foreign = changed("PRAGMA application_id = 7");
-    foreign.run(&["verify"]).refused(1, "data/sequencer.db is a database of another application");
+    foreign
+        .run(&["verify"])
+        .refused(1, "data/sequencer.db is no store: it is empty or a database of another");
 
     let text = Folder::new();
     std::fs::write(text.path("notes.txt"), "no database at all. ".repeat(100)).unwrap();

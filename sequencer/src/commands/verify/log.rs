@@ -27,10 +27,23 @@ impl From<Violation> for Problem {
 /// Why a part of the log did not come.
 #[derive(Debug)]
 pub(super) enum Unread {
-    /// It is there and cannot be read, or it is not there: the log is at fault.
+    /// A number below the head is not there.
+    Missing,
+    /// It is there and cannot be read: the log is at fault.
     Damaged(String),
     /// Whether the log is sound remains unknown.
     Failed(anyhow::Error),
+}
+
+impl Unread {
+    /// What is wrong with the log, or why that is unknown.
+    pub(super) fn detail(self) -> anyhow::Result<String> {
+        match self {
+            Self::Missing => Ok("it is not there".to_owned()),
+            Self::Damaged(detail) => Ok(detail),
+            Self::Failed(error) => Err(error),
+        }
+    }
 }
 
 /// Result of reading a part of the log.
@@ -44,6 +57,13 @@ pub(super) struct Page {
     pub(super) head: u64,
     /// What the source itself noticed about them.
     pub(super) problems: Vec<Problem>,
+}
+
+impl Page {
+    /// True when it says nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.problems.is_empty()
+    }
 }
 
 /// A key of an agent: number, key, when it was good. Unusable keys are left out.

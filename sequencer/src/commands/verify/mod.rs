@@ -14,7 +14,9 @@ use clap::Args;
 use uuid::Uuid;
 use ves::Stream;
 
-use super::Credential;
+use super::{Credential, print_error};
+use crate::client::Client;
+use log::Problem;
 use over_http::HttpLog;
 use over_store::StoreLog;
 use report::Report;
@@ -60,28 +62,38 @@ pub struct VerifyArgs {
 pub async fn verify(arguments: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let only = arguments.tenant_id.zip(arguments.store_id);
     let only = only.map(|(tenant_id, store_id)| Stream { tenant_id, store_id });
-    let report = match (&arguments.url, only) {
+    let mut report = Report::new(arguments.url.is_some());
+    let walked = match (&arguments.url, only) {
         (Some(url), Some(stream)) => {
             let (client, _) = arguments.credential.client(url)?;
-            let log = HttpLog::new(client);
-            let head = log.head_of(stream).await?;
-            let mut report = Report::new(true);
-            walk::all(Box::new(log), &[(stream, head)], &mut report).await?;
-            report
+            over_http(client, stream, &mut report).await
         }
-        _ => over_store(&arguments.database_url, only).await?,
+        _ => over_store(&arguments.database_url, only, &mut report).await,
     };
+    match walked {
+        Ok(()) => {}
+        Err(error) if report.is_sound() => return Err(error),
+        // What is known already is enough to say that the log is not sound.
+        Err(error) => print_error(&error),
+    }
     report.print(arguments.json);
     Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(VIOLATED) })
 }
 
-async fn over_store(database_url: &str, only: Option<Stream>) -> anyhow::Result<Report> {
+async fn over_http(client: Client, stream: Stream, report: &mut Report) -> anyhow::Result<()> {
+    let head = client.head(stream).await?.head_sequence;
+    walk::all(Box::new(HttpLog::new(client)), &[(stream, head)], report).await
+}
+
+async fn over_store(
+    database_url: &str,
+    only: Option<Stream>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let (log, damage) = StoreLog::open(database_url).await?;
-    let mut report = Report::new(false);
     if let Some(detail) = damage {
-        report.add(None, log::Problem { kind: "head", sequence_number: None, detail });
+        report.add(None, Problem { kind: "head", sequence_number: None, detail });
     }
     let streams = log.streams(only).await?;
-    walk::all(Box::new(log), &streams, &mut report).await?;
-    Ok(report)
+    walk::all(Box::new(log), &streams, report).await
 }

@@ -17,11 +17,6 @@ impl HttpLog {
     pub(super) fn new(client: Client) -> Self {
         Self { client }
     }
-
-    /// Head of a stream, for the progress bar.
-    pub(super) async fn head_of(&self, stream: Stream) -> anyhow::Result<u64> {
-        Ok(self.client.head(stream).await?.head_sequence)
-    }
 }
 
 #[async_trait]
@@ -76,7 +71,8 @@ impl From<ClientError> for Unread {
     fn from(error: ClientError) -> Self {
         match error.code() {
             // What the server says of a damaged log.
-            Some("SEQUENCE_GAP" | "DATABASE_ERROR") => Self::Damaged(error.to_string()),
+            Some("SEQUENCE_GAP") => Self::Missing,
+            Some("DATABASE_ERROR") => Self::Damaged(error.to_string()),
             _ => Self::Failed(error.into()),
         }
     }

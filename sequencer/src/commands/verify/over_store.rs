@@ -193,7 +193,8 @@ fn without_receipt(stored: StoredEvent) -> EventRecord {
 impl From<StoreError> for Unread {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Gap { .. } | StoreError::Corrupt(_) => Self::Damaged(error.to_string()),
+            StoreError::Gap { .. } => Self::Missing,
+            StoreError::Corrupt(_) => Self::Damaged(error.to_string()),
             _ => Self::Failed(error.into()),
         }
     }

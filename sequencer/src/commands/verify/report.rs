@@ -1,8 +1,9 @@
 //! What was verified and what is wrong, for people and for programs.
 
+use std::fmt::Write;
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 use ves::Stream;
 
@@ -29,10 +30,13 @@ impl Report {
     pub(super) fn new(has_receipts: bool) -> Self {
         // Draws nothing when standard error is no terminal.
         let progress = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        let template = "{bar:30} {human_pos}/{human_len} events  {per_sec}  {eta} left";
-        progress.set_style(
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
+        let template = "{bar:30} {human_pos}/{human_len} events  {rate}  {eta} left";
+        let style = ProgressStyle::with_template(template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+                let _ = write!(out, "{:.0}/s", state.per_sec());
+            });
+        progress.set_style(style);
         Self {
             started: Instant::now(),
             progress,

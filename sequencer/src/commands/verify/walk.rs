@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use anyhow::Context as _;
 use ves::wire::HeadResponse;
 use ves::{Commitment, EventRecord, Hash32, Stream, StreamAuditor, Timestamp, ViolationKind};
 
@@ -18,11 +19,10 @@ pub(super) async fn all(
     streams: &[(Stream, u64)],
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    report.expect_events(streams.iter().map(|(_, head)| head).sum());
+    report.expect_events(streams.iter().fold(0, |sum, (_, head)| sum.saturating_add(*head)));
     let mut keys = match Keys::new(log.as_mut()).await {
         Ok(keys) => keys,
-        Err(Unread::Damaged(detail)) => anyhow::bail!("the receipt keys cannot be read: {detail}"),
-        Err(Unread::Failed(error)) => return Err(error),
+        Err(error) => anyhow::bail!("the receipt keys cannot be read: {}", error.detail()?),
     };
     for (stream, _) in streams {
         report.stream();
@@ -40,10 +40,11 @@ pub(super) async fn all(
             };
             walk.run(&head).await
         };
-        match walked.await {
-            Ok(()) => {}
-            Err(Unread::Damaged(detail)) => report.add(Some(*stream), unreadable(None, detail)),
-            Err(Unread::Failed(error)) => return Err(error),
+        if let Err(error) = walked.await {
+            let Stream { tenant_id, store_id } = stream;
+            let context = || format!("cannot read stream {tenant_id}/{store_id}");
+            let detail = error.detail().with_context(context)?;
+            report.add(Some(*stream), unreadable(None, detail));
         }
     }
     Ok(())
@@ -55,7 +56,7 @@ fn unreadable(sequence_number: Option<u64>, detail: String) -> Problem {
 
 /// Where the commitments of the walk end.
 struct Ends {
-    /// Last number that was committed when the walk began: a living log grows meanwhile.
+    /// Last number that was committed when the walk began.
     committed: u64,
     /// Where the next page of commitments starts; none after the last.
     next: Option<u64>,
@@ -76,32 +77,41 @@ struct Walk<'a> {
 impl Walk<'_> {
     async fn run(&mut self, head: &HeadResponse) -> Read<()> {
         let stream = self.auditor.stream();
+        // No number is above what a store can hold, whatever a server claims.
+        let last = head.head_sequence.min(i64::MAX.cast_unsigned());
+        let rolled_back = self.auditor.head(head.head_sequence);
+        self.violations(rolled_back);
         let mut from = 1;
         // One by one up to here, because a page of which one event is damaged gives none.
         let mut careful_until = 0;
-        while from <= head.head_sequence {
-            let limit = if from < careful_until { 1 } else { PAGE };
-            let page = match self.log.events(stream, from, limit).await {
-                Ok(page) if page.records.is_empty() && page.problems.is_empty() => {
-                    Err("a number below the head is not there".to_owned())
-                }
-                Ok(page) => Ok(page),
-                Err(Unread::Damaged(detail)) => Err(detail),
-                Err(failed) => return Err(failed),
-            };
-            match page {
-                Ok(page) => {
-                    let last = page.records.last().map_or(0, |record| record.sequence_number);
+        let mut unread_in_a_row = 0;
+        while from <= last && unread_in_a_row < PAGE {
+            // Not beyond the head of the beginning: a living log grows meanwhile.
+            let rest = u32::try_from(last - from + 1).unwrap_or(PAGE).min(PAGE);
+            let limit = if from < careful_until { 1 } else { rest };
+            let problem = match self.log.events(stream, from, limit).await {
+                Ok(page) if !page.is_empty() => {
+                    let seen = page.records.last().map_or(0, |record| record.sequence_number);
                     self.page(page).await?;
                     // Forward in any case, whatever a server answers.
-                    from = (from + 1).max(last.saturating_add(1));
+                    from = (from + 1).max(seen.saturating_add(1));
+                    unread_in_a_row = 0;
+                    continue;
                 }
-                Err(_) if limit > 1 => careful_until = from + u64::from(limit),
-                Err(detail) => {
-                    self.problem(unreadable(Some(from), detail));
-                    from += 1;
-                }
+                Ok(_) | Err(Unread::Missing) => None,
+                Err(Unread::Damaged(detail)) => Some(unreadable(Some(from), detail)),
+                Err(failed) => return Err(failed),
+            };
+            if limit > 1 {
+                careful_until = from + u64::from(limit);
+                continue;
             }
+            // That a number is missing shows when the next one comes, or at the end.
+            if let Some(problem) = problem {
+                self.problem(problem);
+            }
+            from += 1;
+            unread_in_a_row += 1;
         }
         self.finish(head).await
     }
@@ -156,16 +166,17 @@ impl Walk<'_> {
         let Some(from) = self.ends.next else { return Ok(()) };
         let page = match self.log.commitments(self.auditor.stream(), from).await {
             Ok(page) => page,
-            Err(Unread::Damaged(detail)) => {
-                self.problem(unreadable(None, format!("commitments from {from} on: {detail}")));
+            Err(error) => {
+                let detail = error.detail().map_err(Unread::Failed)?;
+                let detail = format!("commitments that start at {from} or later: {detail}");
+                self.problem(unreadable(None, detail));
                 Vec::new()
             }
-            Err(failed) => return Err(failed),
         };
         let last = page.last().map(|last| last.sequence_start);
         // Forward in any case; a later commitment belongs to a later walk.
         let is_over = last.is_none_or(|last| last < from || last >= self.ends.committed);
-        self.ends.next = if is_over { None } else { last.map(|last| last + 1) };
+        self.ends.next = if is_over { None } else { last.map(|last| last.saturating_add(1)) };
         let committed = self.ends.committed;
         self.waiting.extend(page.into_iter().filter(|next| next.sequence_start <= committed));
         Ok(())
@@ -194,7 +205,8 @@ impl Walk<'_> {
         self.commitments_before(u64::MAX).await?;
         let (next, last) = (self.auditor.next_sequence(), head.head_sequence);
         if next <= last {
-            let detail = format!("the head is {last}, the last event is {}", next - 1);
+            let seen = next - 1;
+            let detail = format!("the head is {last}, nothing can be read soon after {seen}");
             self.problem(Problem { kind: "gap", sequence_number: Some(next), detail });
         }
         let shown = self.auditor.last_commitment();

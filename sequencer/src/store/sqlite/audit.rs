@@ -46,7 +46,10 @@ impl SqliteStore {
             .await
             .map_err(unreadable)?;
         check_sqlite_version(&mut connection).await?;
-        ensure!(id == APPLICATION_ID, "{name} is a database of another application");
+        ensure!(
+            id == APPLICATION_ID,
+            "{name} is no store: it is empty or a database of another application"
+        );
         let (found, known) = (applied_version(&mut connection).await, latest_version());
         ensure!(
             found == known,
