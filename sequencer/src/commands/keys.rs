@@ -47,8 +47,9 @@ May be added: event_id (else new), created_at (else now), agent_key_id (else 1),
 base_version. Post the result as it is:
 
   sequencer keys sign --key agent.key event.json |
-    curl -H \"Authorization: ApiKey $(cat data/bootstrap.key)\" -H 'content-type: application/json' \\
-      --data-binary @- http://127.0.0.1:8080/api/v1/ves/events/ingest";
+    curl -H \"Authorization: ApiKey $(cat data/bootstrap.key)\" \\
+      -H 'content-type: application/json' --data-binary @- \\
+      http://127.0.0.1:8080/api/v1/ves/events/ingest";
 
 /// `keys generate`.
 #[derive(Args)]

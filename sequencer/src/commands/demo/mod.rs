@@ -66,6 +66,7 @@ fn try_next(url: &str, Stream { tenant_id, store_id }: Stream, origin: &KeyOrigi
          '{url}/api/v1/ves/events?tenant_id={tenant_id}&store_id={store_id}'"
     ));
     say(&format!(
-        "  {before}{program} verify --url {url} --tenant-id {tenant_id} --store-id {store_id}{after}"
+        "  {before}{program} verify --url {url} \
+         --tenant-id {tenant_id} --store-id {store_id}{after}"
     ));
 }
