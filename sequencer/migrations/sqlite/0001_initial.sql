@@ -19,12 +19,13 @@ CREATE TABLE streams (
 -- The background committer's question: which streams have events that are in no batch?
 CREATE INDEX streams_uncommitted ON streams (id) WHERE head_sequence > committed_sequence;
 
+-- Names of entities. Their versions are with their events: a row here is written once, so that an
+-- event does not touch one more page.
 CREATE TABLE entities (
     id          INTEGER PRIMARY KEY,
     stream      INTEGER NOT NULL REFERENCES streams (id),
     entity_type TEXT    NOT NULL,
     entity_id   TEXT    NOT NULL,
-    version     INTEGER NOT NULL, -- accepted events on it
     UNIQUE (stream, entity_type, entity_id)
 ) STRICT;
 
@@ -38,6 +39,7 @@ CREATE TABLE events (
     source_agent_id     BLOB    NOT NULL,
     agent_key_id        INTEGER NOT NULL,
     entity              INTEGER NOT NULL REFERENCES entities (id),
+    entity_version      INTEGER NOT NULL, -- the entity's version after this event, from 1
     event_type          TEXT    NOT NULL,
     created_at          TEXT    NOT NULL, -- verbatim: it is signed
     payload_kind        INTEGER NOT NULL,
@@ -53,7 +55,7 @@ CREATE TABLE events (
     UNIQUE (stream, event_id)
 ) STRICT;
 
-CREATE INDEX events_by_entity ON events (entity, sequence_number);
+CREATE UNIQUE INDEX events_by_entity ON events (entity, sequence_number, entity_version);
 CREATE UNIQUE INDEX events_by_command ON events (stream, command_id) WHERE command_id IS NOT NULL;
 
 CREATE TABLE commitments (

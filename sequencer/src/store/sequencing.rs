@@ -69,6 +69,8 @@ pub struct NewRow<'a> {
     pub prepared: &'a PreparedEvent,
     /// Its place.
     pub placement: Placement,
+    /// Its entity's version after it.
+    pub entity_version: u64,
 }
 
 /// Decides one batch and brings the facts up to date, so that the next batch of the same
@@ -94,8 +96,8 @@ pub fn decide<'a>(
                     sequenced_at,
                     key_version,
                 };
-                accept(facts, prepared, placement);
-                rows.push(NewRow { prepared, placement });
+                let entity_version = accept(facts, prepared, placement);
+                rows.push(NewRow { prepared, placement, entity_version });
                 EventOutcome::Accepted(placement)
             }
         };
@@ -131,14 +133,21 @@ fn check(
     }
 }
 
-fn accept<'a>(facts: &mut StreamFacts<'a>, prepared: &'a PreparedEvent, placement: Placement) {
+/// Brings the facts up to date and returns the entity's new version.
+fn accept<'a>(
+    facts: &mut StreamFacts<'a>,
+    prepared: &'a PreparedEvent,
+    placement: Placement,
+) -> u64 {
     let event = &prepared.event;
     facts.head_sequence = placement.sequence_number;
     facts.updated_at = Some(placement.sequenced_at);
     let fingerprint = Fingerprint::of(event, prepared.signing_hash);
     facts.events.insert(event.event_id, (fingerprint, placement));
     facts.commands.extend(event.command_id);
-    *facts.versions.entry(entity_of(event)).or_insert(0) += 1;
+    let version = facts.versions.entry(entity_of(event)).or_insert(0);
+    *version += 1;
+    *version
 }
 
 /// The entity an event is about.

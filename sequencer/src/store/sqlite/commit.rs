@@ -1,67 +1,92 @@
 //! The group commit: one transaction for everything that queued while the last one ran.
 //!
-//! The number of statements depends on the streams concerned, not on the events: look-ups take
-//! their ids as one JSON array, rows go in with multi-row VALUES. Row by row is three times
-//! slower through the driver.
+//! New events on streams and entities that earlier commits left behind are one trip to the
+//! connection's thread: begin, write all, commit. Where anything is not known, or anything but
+//! acceptance comes out, the long way decides: begin and read the heads; read what the store has
+//! about the events; write and commit. Every trip takes its input as JSON arrays, so each
+//! statement is prepared once, and the number of trips does not depend on the events.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt::Write as _;
-use std::sync::{Arc, LazyLock};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::LazyLock;
 
 use catalog::label::DbOperation;
-use sqlx::query::Query;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{AssertSqlSafe, Row as _, Sqlite, SqliteConnection};
+use serde::de::DeserializeOwned;
+use serde::ser::{Serialize, SerializeTuple as _, Serializer};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Executor as _, SqliteConnection};
 use uuid::Uuid;
+use uuid::fmt::Simple;
 use ves::{Hash32, Sig64, Stream, Timestamp};
 
 use super::super::sequencing::{EntityKey, Fingerprint, NewRow, StreamFacts, decide, entity_of};
-use super::super::{BatchOutcome, PreparedBatch, PreparedEvent, StoreError};
+use super::super::{BatchOutcome, EventOutcome, PreparedBatch, PreparedEvent, StoreError};
+use super::known::{Known, KnownEntity, KnownStream};
 use super::{SqliteStore, row, store_error};
 
-/// Columns of one event row, in the order of [`bind_event`].
-const EVENT_COLUMNS: [&str; 19] = [
-    "stream",
-    "sequence_number",
-    "sequenced_at",
-    "key_version",
-    "event_id",
-    "source_agent_id",
-    "agent_key_id",
-    "entity",
-    "event_type",
-    "created_at",
-    "payload_kind",
-    "payload",
-    "payload_plain_hash",
-    "payload_cipher_hash",
-    "signing_hash",
-    "agent_signature",
-    "signature_scheme",
-    "command_id",
-    "base_version",
-];
+/// Begins, and reads the heads of the streams named as `[tenant, store]`. The ids of new rows are
+/// counted on from the highest: there is one writer.
+const BEGIN: &str = "
+    BEGIN IMMEDIATE;
+    SELECT j.key AS place, s.id, s.head_sequence, s.updated_at
+    FROM jsonb_each(?) j CROSS JOIN streams s
+        ON s.tenant_id = unhex(j.value ->> 0) AND s.store_id = unhex(j.value ->> 1)
+    UNION ALL SELECT -1, COALESCE((SELECT max(id) FROM streams), 0),
+        COALESCE((SELECT max(id) FROM entities), 0), 0";
 
-/// Rows per INSERT. A commit is cut into these, largest first, so that every statement is one of
-/// eight and stays prepared.
-const CHUNKS: [usize; 8] = [128, 64, 32, 16, 8, 4, 2, 1];
+/// Events by `[stream, event_id]`, commands by `[stream, command_id]`, and entities by
+/// `[stream, type, id]`.
+const LOAD: &str = "
+    SELECT 'event' AS kind, e.stream, e.event_id, e.sequence_number, e.sequenced_at,
+        e.key_version, e.signing_hash, e.agent_signature, e.command_id, e.base_version
+    FROM jsonb_each(?) j CROSS JOIN events e
+        ON e.stream = j.value ->> 0 AND e.event_id = unhex(j.value ->> 1);
+    SELECT 'command' AS kind, e.stream, e.command_id
+    FROM jsonb_each(?) j CROSS JOIN events e
+        ON e.stream = j.value ->> 0 AND e.command_id = unhex(j.value ->> 1);
+    SELECT 'entities' AS kind, json_group_array(json_array(j.key, n.id,
+        (SELECT e.entity_version FROM events e WHERE e.entity = n.id
+            ORDER BY e.sequence_number DESC LIMIT 1))) AS entities
+    FROM jsonb_each(?) j CROSS JOIN entities n ON n.stream = j.value ->> 0
+        AND n.entity_type = j.value ->> 1 AND n.entity_id = j.value ->> 2";
 
-static INSERT_EVENTS: LazyLock<HashMap<usize, Arc<str>>> = LazyLock::new(|| {
-    let row = format!("({})", vec!["?"; EVENT_COLUMNS.len()].join(","));
-    let statement = |rows: usize| {
-        let rows = vec![row.as_str(); rows].join(",");
-        format!("INSERT INTO events ({}) VALUES {rows}", EVENT_COLUMNS.join(", "))
-    };
-    CHUNKS.iter().map(|&rows| (rows, Arc::from(statement(rows)))).collect()
-});
+/// Streams as `[id, tenant, store, head, updated_at]`, entities as `[id, stream, type, id]`, events
+/// as [`EventRow`] writes them. OR FAIL spares SQLite a journal per statement: whatever fails,
+/// the transaction is rolled back.
+const WRITE: &str = "
+    INSERT INTO streams (id, tenant_id, store_id, head_sequence, updated_at)
+    SELECT j.value ->> 0, unhex(j.value ->> 1), unhex(j.value ->> 2), j.value ->> 3, j.value ->> 4
+    FROM jsonb_each(?) j WHERE true
+    ON CONFLICT (id) DO UPDATE
+        SET head_sequence = excluded.head_sequence, updated_at = excluded.updated_at;
+    INSERT OR FAIL INTO entities (id, stream, entity_type, entity_id)
+    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3 FROM jsonb_each(?) j;
+    INSERT OR FAIL INTO events (stream, sequence_number, sequenced_at, key_version, event_id,
+        source_agent_id, agent_key_id, entity, entity_version, event_type, created_at,
+        payload_kind, payload, payload_plain_hash, payload_cipher_hash, signing_hash,
+        agent_signature, signature_scheme, command_id, base_version)
+    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, unhex(j.value ->> 4),
+        unhex(j.value ->> 5), j.value ->> 6, j.value ->> 7, j.value ->> 8, j.value ->> 9,
+        j.value ->> 10, j.value ->> 11, j.value ->> 12, unhex(j.value ->> 13),
+        unhex(j.value ->> 14), unhex(j.value ->> 15), unhex(j.value ->> 16), j.value ->> 17,
+        unhex(j.value ->> 18), j.value ->> 19
+    FROM jsonb_each(?) j;
+    COMMIT";
 
 /// One stream's part of a commit.
-struct StreamGroup<'a> {
-    /// Row id; `None` until the stream has its first event.
-    id: Option<i64>,
+#[derive(Default)]
+struct Group<'a> {
+    batches: Vec<&'a PreparedBatch>,
+    /// Row id.
+    id: i64,
+    /// False until the stream has its first event.
+    exists: bool,
     facts: StreamFacts<'a>,
+    /// Row ids of known entities.
+    entities: HashMap<EntityKey<'a>, i64>,
     rows: Vec<NewRow<'a>>,
 }
+
+type Groups<'a> = BTreeMap<Stream, Group<'a>>;
 
 impl SqliteStore {
     pub(super) async fn commit(
@@ -71,293 +96,304 @@ impl SqliteStore {
         key_version: u32,
     ) -> Result<Vec<BatchOutcome>, StoreError> {
         let _measured = self.measure(DbOperation::CommitEvents);
-        let mut by_stream: BTreeMap<Stream, Vec<&PreparedBatch>> = BTreeMap::new();
-        for batch in batches {
-            by_stream.entry(batch.stream).or_default().push(batch);
+        let mut transaction = self.writer.enter().await?;
+        let mut groups = group(batches);
+        if recall(transaction.known(), &mut groups) {
+            let outcomes = decide_all(&mut groups, batches, now, key_version)?;
+            if outcomes.iter().flat_map(|batch| &batch.events).all(is_accepted)
+                && write_new(transaction.connection()?, &mut groups).await?
+            {
+                remember(transaction.known(), groups);
+                transaction.finished();
+                return Ok(outcomes);
+            }
+            groups = group(batches);
         }
-        let mut transaction = self.writer.begin().await?;
         let connection = transaction.connection()?;
-        let mut groups = BTreeMap::new();
-        for (stream, batches) in &by_stream {
-            groups.insert(*stream, load(connection, *stream, batches).await?);
-        }
-        let mut outcomes = Vec::with_capacity(batches.len());
-        for batch in batches {
-            let Some(group) = groups.get_mut(&batch.stream) else {
-                return Err(StoreError::Corrupt("a batch without its stream".to_owned()));
-            };
-            let StreamGroup { facts, rows, .. } = group;
-            outcomes.push(decide(facts, batch, now, key_version, rows));
-        }
-        if groups.values().all(|group| group.rows.is_empty()) {
+        let last_entity = begin(connection, &mut groups).await?;
+        load(connection, &mut groups).await?;
+        let outcomes = decide_all(&mut groups, batches, now, key_version)?;
+        groups.retain(|_, group| !group.rows.is_empty());
+        if groups.is_empty() {
             transaction.rollback().await?;
             return Ok(outcomes);
         }
-        for (stream, group) in &groups {
-            if !group.rows.is_empty() {
-                write(connection, *stream, group).await?;
-            }
-        }
-        transaction.commit().await?;
+        write(connection, WRITE, Input::collect(&mut groups, last_entity)?)
+            .await
+            .map_err(store_error)?;
+        remember(transaction.known(), groups);
+        transaction.finished();
         Ok(outcomes)
     }
 }
 
-/// Reads what [`decide`] needs to know.
-async fn load<'a>(
-    connection: &mut SqliteConnection,
-    stream: Stream,
-    batches: &[&'a PreparedBatch],
-) -> Result<StreamGroup<'a>, StoreError> {
-    let mut group = StreamGroup { id: None, facts: StreamFacts::default(), rows: Vec::new() };
-    let found = sqlx::query(
-        "SELECT id, head_sequence, updated_at FROM streams WHERE tenant_id = ? AND store_id = ?",
-    )
-    .bind(stream.tenant_id.as_bytes().as_slice())
-    .bind(stream.store_id.as_bytes().as_slice())
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    let Some(found) = found else {
-        return Ok(group);
+fn group(batches: &[PreparedBatch]) -> Groups<'_> {
+    let mut groups = Groups::new();
+    for batch in batches {
+        groups.entry(batch.stream).or_default().batches.push(batch);
+    }
+    groups
+}
+
+fn is_accepted(outcome: &EventOutcome) -> bool {
+    matches!(outcome, EventOutcome::Accepted(_))
+}
+
+fn decide_all<'a>(
+    groups: &mut Groups<'a>,
+    batches: &'a [PreparedBatch],
+    now: Timestamp,
+    key_version: u32,
+) -> Result<Vec<BatchOutcome>, StoreError> {
+    let decide_one = |batch: &'a PreparedBatch| {
+        let group = groups.get_mut(&batch.stream).ok_or_else(|| corrupt("stream"))?;
+        Ok(decide(&mut group.facts, batch, now, key_version, &mut group.rows))
     };
-    let id: i64 = row::integer(&found, "id")?;
-    group.id = Some(id);
-    group.facts.head_sequence = row::integer(&found, "head_sequence")?;
-    group.facts.updated_at = Some(row::time(&found, "updated_at")?);
-    let events: Vec<&'a PreparedEvent> =
-        batches.iter().copied().flat_map(|batch| &batch.events).collect();
-    load_events(connection, id, &mut group.facts, &events).await?;
-    load_commands(connection, id, &mut group.facts, &events).await?;
-    load_versions(connection, id, &mut group.facts, &events).await?;
-    Ok(group)
+    batches.iter().map(decide_one).collect()
 }
 
-async fn load_events(
-    connection: &mut SqliteConnection,
-    stream: i64,
-    facts: &mut StreamFacts<'_>,
-    events: &[&PreparedEvent],
-) -> Result<(), StoreError> {
-    let ids = json_hex_array(events.iter().map(|prepared| prepared.event.event_id));
-    let rows = sqlx::query(
-        "SELECT e.sequence_number, e.sequenced_at, e.key_version, e.event_id, e.signing_hash,
-            e.agent_signature, e.command_id, e.base_version
-         FROM json_each(?) j CROSS JOIN events e ON e.stream = ? AND e.event_id = unhex(j.value)",
-    )
-    .bind(ids)
-    .bind(stream)
-    .fetch_all(connection)
-    .await
-    .map_err(store_error)?;
-    for found in &rows {
-        let fingerprint = Fingerprint {
-            signing_hash: Hash32(row::bytes(found, "signing_hash")?),
-            agent_signature: Sig64(row::bytes(found, "agent_signature")?),
-            command_id: row::optional_bytes(found, "command_id")?.map(Uuid::from_bytes),
-            base_version: row::optional_integer(found, "base_version")?,
-        };
-        let event_id = row::uuid(found, "event_id")?;
-        facts.events.insert(event_id, (fingerprint, row::placement(found)?));
-    }
-    Ok(())
-}
-
-async fn load_commands(
-    connection: &mut SqliteConnection,
-    stream: i64,
-    facts: &mut StreamFacts<'_>,
-    events: &[&PreparedEvent],
-) -> Result<(), StoreError> {
-    let commands = json_hex_array(events.iter().filter_map(|prepared| prepared.event.command_id));
-    if commands == "[]" {
-        return Ok(());
-    }
-    let rows = sqlx::query(
-        "SELECT e.command_id FROM json_each(?) j
-         CROSS JOIN events e ON e.stream = ? AND e.command_id = unhex(j.value)",
-    )
-    .bind(commands)
-    .bind(stream)
-    .fetch_all(connection)
-    .await
-    .map_err(store_error)?;
-    for found in &rows {
-        facts.commands.insert(row::uuid(found, "command_id")?);
-    }
-    Ok(())
-}
-
-/// Versions of the entities for which some event states a base version; the others are not asked.
-async fn load_versions<'a>(
-    connection: &mut SqliteConnection,
-    stream: i64,
-    facts: &mut StreamFacts<'a>,
-    events: &[&'a PreparedEvent],
-) -> Result<(), StoreError> {
-    let entities: HashSet<EntityKey<'a>> = events
-        .iter()
-        .filter(|prepared| prepared.event.base_version.is_some())
-        .map(|prepared| entity_of(&prepared.event))
-        .collect();
-    if entities.is_empty() {
-        return Ok(());
-    }
-    let keys: Vec<EntityKey<'a>> = entities.into_iter().collect();
-    let rows = sqlx::query(
-        "SELECT j.key, n.version FROM json_each(?) j CROSS JOIN entities n
-         ON n.stream = ? AND n.entity_type = j.value ->> 0 AND n.entity_id = j.value ->> 1",
-    )
-    .bind(json(&keys)?)
-    .bind(stream)
-    .fetch_all(connection)
-    .await
-    .map_err(store_error)?;
-    for found in &rows {
-        let place: usize = row::integer(found, "key")?;
-        if let Some(key) = keys.get(place) {
-            facts.versions.insert(*key, row::integer(found, "version")?);
+/// Fills the groups from memory; false when some stream or entity is not there.
+fn recall<'a>(known: &Known, groups: &mut Groups<'a>) -> bool {
+    for (stream, group) in groups {
+        let Some(row) = known.stream(stream) else { return false };
+        (group.id, group.exists) = (row.id, true);
+        group.facts.head_sequence = row.head_sequence;
+        group.facts.updated_at = Some(row.updated_at);
+        for prepared in group.batches.iter().flat_map(|batch| &batch.events) {
+            let key = entity_of(&prepared.event);
+            if group.entities.contains_key(&key) {
+                continue;
+            }
+            let Some(entity) = known.entity(row.id, key) else { return false };
+            group.entities.insert(key, entity.id);
+            group.facts.versions.insert(key, entity.version);
         }
     }
-    Ok(())
+    true
+}
+
+/// Keeps what a commit left behind for the next one.
+fn remember(known: &mut Known, groups: Groups<'_>) {
+    for (stream, group) in groups {
+        let Some(updated_at) = group.facts.updated_at else { continue };
+        let head_sequence = group.facts.head_sequence;
+        known.learn_stream(stream, KnownStream { id: group.id, head_sequence, updated_at });
+        for (key, id) in group.entities {
+            if let Some(&version) = group.facts.versions.get(&key) {
+                known.learn_entity(group.id, key, KnownEntity { id, version });
+            }
+        }
+    }
+}
+
+/// Writes in one trip, on the assumption that no event and no command is in the store yet; false,
+/// and nothing written, when its unique keys say otherwise.
+async fn write_new(
+    connection: &mut SqliteConnection,
+    groups: &mut Groups<'_>,
+) -> Result<bool, StoreError> {
+    static BEGIN_AND_WRITE: LazyLock<String> =
+        LazyLock::new(|| ["BEGIN IMMEDIATE;", WRITE].concat());
+    // No entity is new, so no id is given.
+    let input = Input::collect(groups, 0)?;
+    match write(&mut *connection, &BEGIN_AND_WRITE, input).await {
+        Ok(()) => Ok(true),
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            connection.execute("ROLLBACK").await.map_err(store_error)?;
+            Ok(false)
+        }
+        Err(error) => Err(store_error(error)),
+    }
 }
 
 async fn write(
     connection: &mut SqliteConnection,
-    stream: Stream,
-    group: &StreamGroup<'_>,
+    sql: &'static str,
+    input: Input,
+) -> Result<(), sqlx::Error> {
+    let Input { streams, entities, events } = input;
+    let query = sqlx::query(sql).bind(streams).bind(entities).bind(events);
+    query.execute(connection).await.map(|_| ())
+}
+
+/// Reads the heads, gives ids to new streams, and returns the highest entity id.
+async fn begin(
+    connection: &mut SqliteConnection,
+    groups: &mut Groups<'_>,
+) -> Result<i64, StoreError> {
+    let names: Vec<(Simple, Simple)> = groups.keys().map(stream_name).collect();
+    let found =
+        sqlx::query(BEGIN).bind(json(&names)?).fetch_all(connection).await.map_err(store_error)?;
+    let (mut last_stream, mut last_entity) = (0, 0);
+    let mut groups: Vec<&mut Group<'_>> = groups.values_mut().collect();
+    for found in &found {
+        let place: i64 = row::integer(found, "place")?;
+        let Some(group) = usize::try_from(place).ok().and_then(|place| groups.get_mut(place))
+        else {
+            last_stream = row::integer(found, "id")?;
+            last_entity = row::integer(found, "head_sequence")?;
+            continue;
+        };
+        group.id = row::integer(found, "id")?;
+        group.exists = true;
+        group.facts.head_sequence = row::integer(found, "head_sequence")?;
+        group.facts.updated_at = Some(row::time(found, "updated_at")?);
+    }
+    for group in groups.into_iter().filter(|group| !group.exists) {
+        last_stream += 1;
+        group.id = last_stream;
+    }
+    Ok(last_entity)
+}
+
+/// Reads what [`decide`] needs to know about the events of existing streams.
+async fn load<'a>(
+    connection: &mut SqliteConnection,
+    groups: &mut Groups<'a>,
 ) -> Result<(), StoreError> {
-    let id = match group.id {
-        Some(id) => id,
-        None => create_stream(connection, stream).await?,
-    };
-    let entities = count_entities(connection, id, &group.rows).await?;
-    insert_events(connection, id, &group.rows, &entities).await?;
-    let updated_at = group.facts.updated_at.map_or(0, Timestamp::as_micros);
-    sqlx::query("UPDATE streams SET head_sequence = ?, updated_at = ? WHERE id = ?")
-        .bind(signed(group.facts.head_sequence)?)
-        .bind(updated_at)
-        .bind(id)
-        .execute(connection)
+    let (mut events, mut commands) = (Vec::new(), Vec::new());
+    let mut entities: BTreeSet<(i64, EntityKey<'a>)> = BTreeSet::new();
+    for group in groups.values().filter(|group| group.exists) {
+        for PreparedEvent { event, .. } in group.batches.iter().flat_map(|batch| &batch.events) {
+            events.push((group.id, event.event_id.simple()));
+            commands.extend(event.command_id.map(|id| (group.id, id.simple())));
+            entities.insert((group.id, entity_of(event)));
+        }
+    }
+    if events.is_empty() {
+        return Ok(());
+    }
+    let entities: Vec<(i64, EntityKey<'a>)> = entities.into_iter().collect();
+    let names: Vec<(i64, &str, &str)> =
+        entities.iter().map(|(stream, (kind, id))| (*stream, *kind, *id)).collect();
+    let found = sqlx::query(LOAD)
+        .bind(json(&events)?)
+        .bind(json(&commands)?)
+        .bind(json(&names)?)
+        .fetch_all(connection)
         .await
         .map_err(store_error)?;
-    Ok(())
-}
-
-async fn create_stream(
-    connection: &mut SqliteConnection,
-    stream: Stream,
-) -> Result<i64, StoreError> {
-    let created = sqlx::query(
-        "INSERT INTO streams (tenant_id, store_id, head_sequence, updated_at)
-         VALUES (?, ?, 0, 0) RETURNING id",
-    )
-    .bind(stream.tenant_id.as_bytes().as_slice())
-    .bind(stream.store_id.as_bytes().as_slice())
-    .fetch_one(connection)
-    .await
-    .map_err(store_error)?;
-    row::integer(&created, "id")
-}
-
-/// Adds each entity's new events to its version and returns the entities' row ids.
-async fn count_entities<'a>(
-    connection: &mut SqliteConnection,
-    stream: i64,
-    rows: &[NewRow<'a>],
-) -> Result<HashMap<EntityKey<'a>, i64>, StoreError> {
-    let mut counts: HashMap<EntityKey<'a>, u32> = HashMap::new();
-    for new in rows {
-        *counts.entry(entity_of(&new.prepared.event)).or_insert(0) += 1;
-    }
-    let counts: Vec<(EntityKey<'a>, u32)> = counts.into_iter().collect();
-    let input: Vec<(&str, &str, u32)> = counts.iter().map(|((t, i), n)| (*t, *i, *n)).collect();
-    // RETURNING gives rows in the order of insertion, which is the order of the array.
-    let found = sqlx::query(
-        "INSERT INTO entities (stream, entity_type, entity_id, version)
-         SELECT ?, j.value ->> 0, j.value ->> 1, j.value ->> 2 FROM json_each(?) j WHERE true
-         ON CONFLICT (stream, entity_type, entity_id)
-            DO UPDATE SET version = version + excluded.version
-         RETURNING id",
-    )
-    .bind(stream)
-    .bind(json(&input)?)
-    .fetch_all(connection)
-    .await
-    .map_err(store_error)?;
-    let ids = found.iter().map(|found| found.try_get(0).map_err(store_error));
-    counts.into_iter().zip(ids).map(|((key, _), id)| Ok((key, id?))).collect()
-}
-
-async fn insert_events(
-    connection: &mut SqliteConnection,
-    stream: i64,
-    mut rows: &[NewRow<'_>],
-    entities: &HashMap<EntityKey<'_>, i64>,
-) -> Result<(), StoreError> {
-    for size in CHUNKS {
-        while rows.len() >= size {
-            let (chunk, rest) = rows.split_at(size);
-            rows = rest;
-            let sql = Arc::clone(&INSERT_EVENTS[&size]);
-            let mut query = sqlx::query(AssertSqlSafe(sql));
-            for new in chunk {
-                let entity = entities.get(&entity_of(&new.prepared.event)).copied();
-                let entity = entity.ok_or_else(|| StoreError::Corrupt("entity".to_owned()))?;
-                query = bind_event(query, stream, entity, new)?;
+    let mut by_id: HashMap<i64, &mut Group<'a>> =
+        groups.values_mut().map(|group| (group.id, group)).collect();
+    for found in &found {
+        let kind = row::text(found, "kind")?;
+        if kind == "entities" {
+            for (place, id, version) in parse::<(usize, i64, u64)>(&row::text(found, &kind)?)? {
+                let (stream, key) = *entities.get(place).ok_or_else(|| corrupt("entity"))?;
+                let group = by_id.get_mut(&stream).ok_or_else(|| corrupt("stream"))?;
+                group.entities.insert(key, id);
+                group.facts.versions.insert(key, version);
             }
-            query.execute(&mut *connection).await.map_err(store_error)?;
+            continue;
+        }
+        let stream: i64 = row::integer(found, "stream")?;
+        let group = by_id.get_mut(&stream).ok_or_else(|| corrupt("stream"))?;
+        if kind == "event" {
+            let (event_id, known) = known_event(found)?;
+            group.facts.events.insert(event_id, known);
+        } else {
+            group.facts.commands.insert(row::uuid(found, "command_id")?);
         }
     }
     Ok(())
 }
 
-fn bind_event<'q>(
-    query: Query<'q, Sqlite, SqliteArguments>,
+fn known_event(
+    found: &SqliteRow,
+) -> Result<(Uuid, (Fingerprint, super::super::Placement)), StoreError> {
+    let fingerprint = Fingerprint {
+        signing_hash: Hash32(row::bytes(found, "signing_hash")?),
+        agent_signature: Sig64(row::bytes(found, "agent_signature")?),
+        command_id: row::optional_bytes(found, "command_id")?.map(Uuid::from_bytes),
+        base_version: row::optional_integer(found, "base_version")?,
+    };
+    Ok((row::uuid(found, "event_id")?, (fingerprint, row::placement(found)?)))
+}
+
+/// What [`WRITE`] takes.
+struct Input {
+    streams: String,
+    entities: String,
+    events: String,
+}
+
+impl Input {
+    fn collect(groups: &mut Groups<'_>, mut last_entity: i64) -> Result<Self, StoreError> {
+        let (mut streams, mut entities, mut events) = (Vec::new(), Vec::new(), Vec::new());
+        for (stream, group) in groups.iter_mut() {
+            let (tenant, store) = stream_name(stream);
+            let updated_at = group.facts.updated_at.map_or(0, Timestamp::as_micros);
+            streams.push((group.id, tenant, store, group.facts.head_sequence, updated_at));
+            for new in &group.rows {
+                let key = entity_of(&new.prepared.event);
+                let entity = *group.entities.entry(key).or_insert_with(|| {
+                    last_entity += 1;
+                    entities.push((last_entity, group.id, key.0, key.1));
+                    last_entity
+                });
+                events.push(EventRow { stream: group.id, entity, new });
+            }
+        }
+        let (streams, entities) = (json(&streams)?, json(&entities)?);
+        Ok(Self { streams, entities, events: json(&events)? })
+    }
+}
+
+/// An event as a JSON array, in the order of the columns of [`WRITE`].
+struct EventRow<'a> {
     stream: i64,
     entity: i64,
-    new: &NewRow<'_>,
-) -> Result<Query<'q, Sqlite, SqliteArguments>, StoreError> {
-    let PreparedEvent { event, signing_hash } = new.prepared;
-    let encrypted = event.payload_kind() != 0;
-    Ok(query
-        .bind(stream)
-        .bind(signed(new.placement.sequence_number)?)
-        .bind(new.placement.sequenced_at.as_micros())
-        .bind(i64::from(new.placement.key_version))
-        .bind(event.event_id.as_bytes().as_slice())
-        .bind(event.source_agent_id.as_bytes().as_slice())
-        .bind(i64::from(event.agent_key_id))
-        .bind(entity)
-        .bind(event.event_type.as_str())
-        .bind(event.created_at.as_str())
-        .bind(i64::from(event.payload_kind()))
-        .bind(event.payload.as_str())
-        .bind(event.payload_plain_hash.0.as_slice())
-        .bind(encrypted.then(|| event.payload_cipher_hash.0.as_slice()))
-        .bind(signing_hash.0.as_slice())
-        .bind(event.agent_signature.0.as_slice())
-        .bind(event.signature_scheme.map(signed).transpose()?)
-        .bind(event.command_id.as_ref().map(|id| id.as_bytes().as_slice()))
-        .bind(event.base_version.map(signed).transpose()?))
+    new: &'a NewRow<'a>,
 }
 
-/// A number as the database holds it. Numbers above 2^63 − 1 were refused long before.
-fn signed(value: u64) -> Result<i64, StoreError> {
-    i64::try_from(value).map_err(|_| StoreError::Corrupt(format!("{value} is above 2^63 - 1")))
+impl Serialize for EventRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let NewRow { prepared, placement, entity_version } = self.new;
+        let event = &prepared.event;
+        let cipher_hash = (event.payload_kind() != 0).then_some(&event.payload_cipher_hash);
+        let mut row = serializer.serialize_tuple(20)?;
+        row.serialize_element(&self.stream)?;
+        row.serialize_element(&placement.sequence_number)?;
+        row.serialize_element(&placement.sequenced_at.as_micros())?;
+        row.serialize_element(&placement.key_version)?;
+        row.serialize_element(&event.event_id.simple())?;
+        row.serialize_element(&event.source_agent_id.simple())?;
+        row.serialize_element(&event.agent_key_id)?;
+        row.serialize_element(&self.entity)?;
+        row.serialize_element(entity_version)?;
+        row.serialize_element(&event.event_type)?;
+        row.serialize_element(&event.created_at)?;
+        row.serialize_element(&event.payload_kind())?;
+        row.serialize_element(event.payload.as_str())?;
+        row.serialize_element(&event.payload_plain_hash)?;
+        row.serialize_element(&cipher_hash)?;
+        row.serialize_element(&prepared.signing_hash)?;
+        row.serialize_element(&event.agent_signature)?;
+        row.serialize_element(&event.signature_scheme)?;
+        row.serialize_element(&event.command_id.map(Uuid::simple))?;
+        row.serialize_element(&event.base_version)?;
+        row.end()
+    }
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+fn stream_name(stream: &Stream) -> (Simple, Simple) {
+    (stream.tenant_id.simple(), stream.store_id.simple())
+}
+
+fn corrupt(what: &str) -> StoreError {
+    StoreError::Corrupt(format!("a row of another {what} than was asked for"))
+}
+
+fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Failed(error.into()))
 }
 
+fn parse<T: DeserializeOwned>(array: &str) -> Result<Vec<T>, StoreError> {
+    serde_json::from_str(array).map_err(|error| StoreError::Failed(error.into()))
+}
+
 /// `["<32 hex digits>", …]`, for `unhex` in SQL.
-pub(super) fn json_hex_array(ids: impl Iterator<Item = Uuid>) -> String {
-    let mut array = String::from("[");
-    for id in ids {
-        let separator = if array.len() > 1 { "," } else { "" };
-        let _ = write!(array, "{separator}\"{}\"", id.simple());
-    }
-    array.push(']');
-    array
+pub(super) fn json_ids(ids: &[Uuid]) -> Result<String, StoreError> {
+    let ids: Vec<Simple> = ids.iter().map(|id| id.simple()).collect();
+    json(&ids)
 }

@@ -11,7 +11,7 @@ use ves::{Hash32, Sig64, Stream, Timestamp};
 use super::super::{
     BatchOutcome, EventLog, Head, LeafSource, PreparedBatch, StoreError, StoredEvent, StreamState,
 };
-use super::commit::json_hex_array;
+use super::commit::json_ids;
 use super::{SqliteStore, row, store_error};
 
 /// A SELECT of stored events with this tail.
@@ -160,7 +160,7 @@ impl EventLog for SqliteStore {
             return Ok(Vec::new());
         };
         let rows = sqlx::query(AssertSqlSafe(BY_ID.as_str()))
-            .bind(json_hex_array(event_ids.iter().copied()))
+            .bind(json_ids(event_ids)?)
             .bind(found.id)
             .fetch_all(&mut *reader)
             .await
@@ -181,8 +181,9 @@ impl EventLog for SqliteStore {
             return Ok((Vec::new(), 0));
         };
         let entity = sqlx::query(
-            "SELECT id, version FROM entities
-             WHERE stream = ? AND entity_type = ? AND entity_id = ?",
+            "SELECT n.id, (SELECT e.entity_version FROM events e WHERE e.entity = n.id
+                ORDER BY e.sequence_number DESC LIMIT 1) AS version
+             FROM entities n WHERE n.stream = ? AND n.entity_type = ? AND n.entity_id = ?",
         )
         .bind(found.id)
         .bind(entity_type)

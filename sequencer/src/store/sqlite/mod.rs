@@ -9,6 +9,7 @@ mod commitments;
 mod credentials;
 mod events;
 mod keys;
+mod known;
 mod lock;
 mod open;
 mod row;

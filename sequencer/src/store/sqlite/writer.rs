@@ -5,6 +5,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqliteConnection
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::super::StoreError;
+use super::known::Known;
 use super::store_error;
 
 /// The writer connection behind a fair lock.
@@ -20,6 +21,8 @@ struct State {
     /// last one failed or was cancelled half way, and the transaction is rolled back first: a
     /// request that is dropped at any await can not poison the connection.
     unfinished: bool,
+    /// Emptied with every new connection.
+    known: Known,
 }
 
 /// A write transaction; dropped without [`WriteTransaction::commit`] it never happened.
@@ -30,7 +33,10 @@ pub(super) struct WriteTransaction<'a> {
 impl Writer {
     pub(super) async fn open(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
         let connection = Some(options.connect().await?);
-        Ok(Self { options, state: Mutex::new(State { connection, unfinished: false }) })
+        Ok(Self {
+            options,
+            state: Mutex::new(State { connection, unfinished: false, known: Known::default() }),
+        })
     }
 
     /// True while somebody writes.
@@ -38,14 +44,19 @@ impl Writer {
         self.state.try_lock().is_err()
     }
 
-    /// Waits for its turn and begins.
-    pub(super) async fn begin(&self) -> Result<WriteTransaction<'_>, StoreError> {
+    /// Waits for its turn. The caller begins and commits by its own statements.
+    pub(super) async fn enter(&self) -> Result<WriteTransaction<'_>, StoreError> {
         let mut state = self.state.lock().await;
         if state.unfinished {
             self.recover(&mut state).await?;
         }
         state.unfinished = true;
-        let mut transaction = WriteTransaction { state };
+        Ok(WriteTransaction { state })
+    }
+
+    /// Waits for its turn and begins.
+    pub(super) async fn begin(&self) -> Result<WriteTransaction<'_>, StoreError> {
+        let mut transaction = self.enter().await?;
         transaction.connection()?.execute("BEGIN IMMEDIATE").await.map_err(store_error)?;
         Ok(transaction)
     }
@@ -59,6 +70,7 @@ impl Writer {
         }
         state.connection = Some(self.options.connect().await.map_err(store_error)?);
         state.unfinished = false;
+        state.known = Known::default();
         Ok(())
     }
 
@@ -80,11 +92,21 @@ impl WriteTransaction<'_> {
         self.state.connection.as_mut().ok_or_else(closed)
     }
 
+    /// What earlier commits left behind.
+    pub(super) fn known(&mut self) -> &mut Known {
+        &mut self.state.known
+    }
+
     /// Makes it durable. After an error it is unknown whether it is.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         self.connection()?.execute("COMMIT").await.map_err(store_error)?;
-        self.state.unfinished = false;
+        self.finished();
         Ok(())
+    }
+
+    /// The caller's own COMMIT was answered, or it never began.
+    pub(super) fn finished(mut self) {
+        self.state.unfinished = false;
     }
 
     /// Ends it without a trace.
