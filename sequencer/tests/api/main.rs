@@ -11,6 +11,7 @@ mod answer;
 mod api_keys;
 mod app;
 mod auth;
+mod client;
 mod commitments;
 mod concurrency;
 mod conventions;

@@ -9,7 +9,7 @@ use ves::wire::{AgentKeysPage, CommitmentsPage, EventsPage, HeadResponse, Sequen
 use ves::{EventRecord, Hash32, KeyWindow, PublicKey, Stream, StreamAuditor, parse_event_record};
 
 use crate::agent::query;
-use crate::app::Client;
+use crate::client::Client;
 
 /// Keys as the server publishes them.
 struct Published {

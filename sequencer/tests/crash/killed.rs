@@ -1,0 +1,67 @@
+//! kill -9 at any moment.
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::load::Load;
+use crate::process::{Process, command};
+
+/// How often the process is killed, on one store.
+const ROUNDS: usize = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_by_kill_9() {
+    let folder = TempDir::new().unwrap();
+    let mut process = Process::start(folder.path());
+    let mut load = Load::new(&process.client).await;
+    let mut unanswered = 0;
+    for round in 1..=ROUNDS {
+        let before = load.acknowledged();
+        let running = load.begin(&process.client);
+        let moment = Duration::from_millis(50 + load.below(200) as u64);
+        tokio::time::sleep(moment).await;
+        process.kill();
+        load.end(running).await;
+        assert!(load.acknowledged() > before, "round {round} did nothing");
+        unanswered += load.unanswered();
+        process = Process::start(folder.path());
+        load.check(&process.client, false).await;
+        load.retry(&process.client).await;
+    }
+    println!("{} events, {unanswered} requests cut", load.acknowledged());
+    assert!(unanswered > 0, "no request was cut: the test shows nothing");
+    load.check(&process.client, true).await;
+    process.signal(rustix::process::Signal::TERM);
+    assert_eq!(process.wait().code(), Some(0));
+    let again = Process::start(folder.path());
+    load.check(&again.client, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_is_killed_is_no_obstacle_to_the_next() {
+    let folder = TempDir::new().unwrap();
+    for millis in [1, 2, 4, 7, 10, 15, 20, 30, 50, 80, 120, 200] {
+        let mut child = command(folder.path(), &[]).spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let process = Process::start(folder.path());
+    let load = Load::new(&process.client).await;
+    process.client.ingest(&load.agents[0].events(3)).await;
+    process.kill();
+    let process = Process::start(folder.path());
+    assert_eq!(process.client.head_sequence(load.agents[0].stream).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_on_the_store_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let first = Process::start(folder.path());
+    let second = command(folder.path(), &[]).spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(said.contains("in use by another process"), "{said}");
+    first.client.get("/ready").await.ok();
+}

@@ -1,0 +1,169 @@
+//! Writers that remember what they were told, and what they were not.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Deserialize;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+use ves::wire::{EventsPage, IngestResponse};
+use ves::{Event, Receipt, Stream};
+
+use crate::agent::{Agent, Numbers, query};
+use crate::answer::Answer;
+use crate::client::Client;
+use crate::whole_log;
+
+/// Everything that clients know.
+pub(crate) struct Load {
+    pub(crate) agents: Vec<Agent>,
+    /// Acknowledged, with the receipts as given.
+    acknowledged: Vec<(Stream, Receipt)>,
+    /// Sent and never answered.
+    unanswered: Vec<Vec<Event>>,
+    numbers: Numbers,
+}
+
+/// Writers at work.
+pub(crate) struct Running {
+    stop: Arc<AtomicBool>,
+    writers: JoinSet<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    acknowledged: Vec<(Stream, Receipt)>,
+    unanswered: Vec<Vec<Event>>,
+}
+
+impl Load {
+    /// Four agents, two in each of two streams, with registered keys.
+    pub(crate) async fn new(client: &Client) -> Self {
+        let (one, two) = (Agent::new(), Agent::new());
+        let agents = vec![Agent::in_stream(one.stream), Agent::in_stream(two.stream), one, two];
+        for agent in &agents {
+            client.post("/api/v1/agents/keys", &agent.key_body()).await.ok();
+        }
+        let numbers = Numbers::printed();
+        Self { agents, acknowledged: Vec::new(), unanswered: Vec::new(), numbers }
+    }
+
+    /// A number below `bound`, from the printed seed.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.numbers.below(bound)
+    }
+
+    pub(crate) fn begin(&mut self, client: &Client) -> Running {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut writers = JoinSet::new();
+        for agent in &self.agents {
+            let seed = self.numbers.next();
+            writers.spawn(write(client.clone(), agent.clone(), seed, Arc::clone(&stop)));
+        }
+        Running { stop, writers }
+    }
+
+    /// Takes over what the writers know, once the server is gone or they were told to stop.
+    pub(crate) async fn end(&mut self, running: Running) {
+        running.stop.store(true, Ordering::Relaxed);
+        for told in running.writers.join_all().await {
+            self.acknowledged.extend(told.acknowledged);
+            self.unanswered.extend(told.unanswered);
+        }
+    }
+
+    /// Every acknowledged event is there under its number with its receipt, without gap or
+    /// duplicate. `audit` also checks every hash and signature, which takes longer.
+    pub(crate) async fn check(&self, client: &Client, audit: bool) {
+        for stream in [self.agents[0].stream, self.agents[1].stream] {
+            if audit {
+                whole_log::check(client, stream).await;
+            }
+            let events = read(client, stream).await;
+            assert!(events.iter().map(|e| e.sequence_number).eq(1..=events.len() as u64));
+            for (_, receipt) in self.acknowledged.iter().filter(|(of, _)| *of == stream) {
+                let place = usize::try_from(receipt.sequence_number).unwrap() - 1;
+                let found = events.get(place).map(|event| &event.receipt);
+                assert_eq!(found, Some(receipt), "an acknowledged event is lost");
+            }
+            let ids: HashSet<Uuid> = events.iter().map(|event| event.event_id).collect();
+            assert_eq!(ids.len(), events.len(), "an event has two numbers");
+        }
+    }
+
+    /// Repeats what was never answered; each event has its number afterwards.
+    pub(crate) async fn retry(&mut self, client: &Client) {
+        for batch in std::mem::take(&mut self.unanswered) {
+            let response = client.ingest(&batch).await;
+            assert_eq!(response.receipts.len(), batch.len(), "{:?}", response.rejections);
+            let stream = batch[0].stream;
+            self.acknowledged.extend(response.receipts.into_iter().map(|r| (stream, r)));
+        }
+    }
+
+    pub(crate) fn acknowledged(&self) -> usize {
+        self.acknowledged.len()
+    }
+
+    pub(crate) fn unanswered(&self) -> usize {
+        self.unanswered.len()
+    }
+}
+
+/// What a quick look needs of an event.
+#[derive(Deserialize)]
+struct Seen {
+    event_id: Uuid,
+    sequence_number: u64,
+    receipt: Receipt,
+}
+
+/// Reads a stream without checking what it says.
+async fn read(client: &Client, stream: Stream) -> Vec<Seen> {
+    let (mut events, mut from) = (Vec::new(), Some(1));
+    while let Some(first) = from {
+        let path = format!("/api/v1/ves/events?{}&from={first}&limit=1000", query(stream));
+        let answer = client.get(&path).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let page: EventsPage<Seen> = serde_json::from_str(&answer.text).unwrap();
+        events.extend(page.events);
+        from = page.next_from;
+    }
+    events
+}
+
+/// Posts until told to stop or the server is gone.
+async fn write(client: Client, agent: Agent, seed: u64, stop: Arc<AtomicBool>) -> Told {
+    let mut numbers = Numbers::from_seed(seed);
+    let mut told = Told::default();
+    while !stop.load(Ordering::Relaxed) {
+        let batch = agent.events(1 + numbers.below(12));
+        match try_post(&client, &batch).await {
+            Some(response) => {
+                assert_eq!(response.receipts.len(), batch.len(), "{:?}", response.rejections);
+                let receipts = response.receipts.into_iter();
+                told.acknowledged.extend(receipts.map(|receipt| (agent.stream, receipt)));
+            }
+            None => {
+                told.unanswered.push(batch);
+                return told;
+            }
+        }
+    }
+    told
+}
+
+/// The answer, or nothing when the connection broke before it was complete.
+async fn try_post(client: &Client, batch: &[Event]) -> Option<IngestResponse> {
+    let envelopes: Vec<String> = batch.iter().map(Event::to_json).collect();
+    let body = crate::agent::body(batch[0].source_agent_id, &envelopes);
+    let request = client.request("POST", "/api/v1/ves/events/ingest").body(body);
+    let response = request.send().await.ok()?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let answer = Answer { status, headers, text: response.text().await.ok()? };
+    if answer.status == 503 {
+        return None;
+    }
+    Some(serde_json::from_value(answer.ok()).unwrap())
+}

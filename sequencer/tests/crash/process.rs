@@ -1,0 +1,113 @@
+//! The sequencer as a child process; killed when dropped.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::client::{Client, connections};
+
+/// Longest wait for a start or an end.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A running sequencer.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) client: Client,
+}
+
+/// `sequencer serve` over the store in a folder, on free ports, with these further flags.
+pub(crate) fn command(folder: &Path, flags: &[&str]) -> Command {
+    let at = folder.display();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sequencer"));
+    command
+        .arg("serve")
+        .args(["--host=127.0.0.1", "--port=0", "--ops-host=127.0.0.1", "--ops-port=0"])
+        .args([format!("--database-url=sqlite://{at}/log.db"), format!("--data-dir={at}")])
+        .args(["--min-free-disk-bytes=0", "--committer-max-events=50"])
+        .args(["--committer-max-wait-secs=1"])
+        .args(flags)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+impl Process {
+    pub(crate) fn start(folder: &Path) -> Self {
+        Self::run(command(folder, &[]), folder)
+    }
+
+    /// Starts a command and waits until it serves.
+    pub(crate) fn run(mut command: Command, folder: &Path) -> Self {
+        let mut child = command.spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        // Reads to the end, or the child would block on a full pipe.
+        std::thread::spawn(move || {
+            for line in log.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let deadline = Instant::now() + LIMIT;
+        let mut seen = Vec::new();
+        let address = loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = lines.recv_timeout(left) else {
+                let _ = child.kill();
+                panic!("it does not serve: {seen:?}");
+            };
+            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            if entry["message"] == "serving" {
+                break entry["api"].as_str().unwrap().to_owned();
+            }
+            seen.push(line);
+        };
+        let key = std::fs::read_to_string(folder.join("bootstrap.key")).unwrap();
+        let http = connections();
+        Self { child, client: Client { base: format!("http://{address}"), key, http } }
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        send(self.id(), signal);
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to one process.
+pub(crate) fn send(id: u32, signal: Signal) {
+    kill_process(Pid::from_raw(id.cast_signed()).unwrap(), signal).unwrap();
+}
