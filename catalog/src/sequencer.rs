@@ -35,11 +35,19 @@ const OPERATION_TABLE: &[Label] = &[closed("operation", DbOperation::VALUES), pr
 
 /// Declares the constants and the list of all of them.
 macro_rules! metrics {
-    ($($symbol:ident = $kind:expr, $name:literal, $labels:expr, $help:literal, $answers:literal;)+) => {
+    ($(
+        $symbol:ident = $kind:expr, $name:literal, $labels:expr, $help:literal, $answers:literal;
+    )+) => {
         $(
             #[doc = $help]
             pub const $symbol: Metric =
-                Metric { name: $name, kind: $kind, help: $help, labels: $labels, answers: $answers };
+                Metric {
+                    name: $name,
+                    kind: $kind,
+                    help: $help,
+                    labels: $labels,
+                    answers: $answers,
+                };
         )+
         /// Every family that a scrape of the sequencer shows.
         pub const ALL: &[Metric] = &[$($symbol,)+];
@@ -61,7 +69,8 @@ metrics! {
         &[program("method"), program("route"), program("status")],
         "Answered requests by route template and status.", "What is asked, what is answered?";
     REQUEST_DURATION = Histogram(REQUEST_SECONDS), "stateset_sequencer_request_duration_seconds",
-        METHOD_ROUTE, "Time from the request head to the complete answer.", "Is it slow, and where?";
+        METHOD_ROUTE, "Time from the request head to the complete answer.",
+        "Is it slow, and where?";
     REQUEST_SIZE = Histogram(BODY_BYTES), "stateset_sequencer_request_size_bytes", METHOD_ROUTE,
         "Bytes of request bodies.", "Did clients change how much they send?";
     ERRORS = Counter, "stateset_sequencer_errors_total",
@@ -109,8 +118,9 @@ metrics! {
 
     COMMITMENTS = Counter, "stateset_sequencer_commitments_total", &[],
         "Merkle batches sealed.", "Are batches sealed?";
-    COMMITMENT_DURATION = Histogram(STORE_SECONDS), "stateset_sequencer_commitment_duration_seconds",
-        &[], "Time to read, hash and store one batch.", "Is sealing slow?";
+    COMMITMENT_DURATION = Histogram(STORE_SECONDS),
+        "stateset_sequencer_commitment_duration_seconds", &[],
+        "Time to read, hash and store one batch.", "Is sealing slow?";
     COMMITMENT_DELAY = Histogram(DELAY_SECONDS), "stateset_sequencer_commitment_delay_seconds", &[],
         "Time from an event's acceptance to its commitment.", "Is the freshness objective met?";
     COMMITMENT_LAG = Gauge, "stateset_sequencer_commitment_lag_events", &[],

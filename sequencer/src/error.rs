@@ -12,7 +12,10 @@ use crate::store::StoreError;
 
 /// Declares the codes with their stable number, status and category.
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident => $name:literal, $number:literal, $status:ident, $category:ident;)+) => {
+    ($(
+        $(#[$doc:meta])*
+        $variant:ident => $name:literal, $number:literal, $status:ident, $category:ident;
+    )+) => {
         /// A stable error code.
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         pub enum Code { $($(#[$doc])* $variant,)+ }

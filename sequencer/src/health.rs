@@ -49,8 +49,8 @@ pub struct Component {
 pub struct Report {
     /// Store, disk, queue, sealing.
     pub components: Vec<Component>,
-    /// Time that the store took to answer; `None` when it did not.
-    pub store_seconds: Option<f64>,
+    /// Time that the store took to answer, milliseconds; `None` when it did not.
+    pub store_millis: Option<u64>,
     /// Connections of the store.
     pub pool: PoolStatus,
     /// Events in no batch.
@@ -88,7 +88,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// The state now, at most [`FRESH`] old.
+    /// The state now, at most a quarter of a second old.
     pub async fn report(&self, app: &App) -> Report {
         let mut last = self.last.lock().await;
         if let Some((at, report)) = &*last
@@ -121,7 +121,7 @@ async fn look(app: &App) -> Report {
         app.store.backlog_total().await
     });
     let answer = answer.await;
-    let store_seconds = asked.elapsed().as_secs_f64();
+    let store_millis = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (store, unsealed) = match answer {
         Ok(Ok(unsealed)) => (None, Some(unsealed)),
         Ok(Err(_)) => (Some("the store answers with an error".to_owned()), None),
@@ -140,7 +140,7 @@ async fn look(app: &App) -> Report {
             component("queue", Status::Degraded, queue_problem(app)),
             component("sealing", Status::Degraded, sealing_problem(app, oldest_unsealed_seconds)),
         ],
-        store_seconds: store_answers.then_some(store_seconds),
+        store_millis: store_answers.then_some(store_millis),
         pool: app.store.pool_status(),
         unsealed_events,
         oldest_unsealed_seconds,

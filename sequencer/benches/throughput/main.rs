@@ -2,7 +2,8 @@
 //!
 //! `make bench` runs it. Every figure for a store stands beside the ceiling measured in the same
 //! round; rounds alternate between the two, and the table shows the median of the rounds.
-//! Flags: `--rounds N` (3), `--scale PERCENT` of the events (100), `--only ingest|reads|memory`.
+//! Flags: `--rounds N` (3), `--scale PERCENT` of the events (100), `--only ingest|reads|memory`,
+//! `--clients N` for only the rows with that many.
 
 mod client;
 mod fixture;
@@ -39,6 +40,13 @@ struct Options {
     rounds: usize,
     scale_percent: usize,
     only: Option<String>,
+    clients: Option<usize>,
+}
+
+impl Options {
+    fn takes(&self, shape: &Shape) -> bool {
+        self.clients.is_none_or(|clients| clients == shape.clients)
+    }
 }
 
 fn main() {
@@ -52,6 +60,7 @@ fn main() {
         rounds: number(&arguments, "--rounds").unwrap_or(3),
         scale_percent: number(&arguments, "--scale").unwrap_or(100),
         only: value(&arguments, "--only").map(str::to_owned),
+        clients: number(&arguments, "--clients"),
     };
     let wanted = |name: &str| options.only.as_deref().is_none_or(|only| only == name);
     if wanted("ingest") {
@@ -81,18 +90,15 @@ fn say(line: &str) {
 
 fn ingest(options: &Options) {
     say("## Ingest: events/s, and milliseconds per request (median of the rounds)\n");
-    say(
-        "| clients | events a request | streams | store | events/s | p50 | p95 | p99 | client CPU | of the ceiling |",
-    );
+    say("| clients | events a request | streams | store | events/s | p50 | p95 | p99 \
+         | client CPU | of the ceiling |");
     say("|---|---|---|---|---|---|---|---|---|---|");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let targets = [StoreKind::Ceiling, StoreKind::Sqlite].map(|kind| {
         let folder = folder.path().join(kind.as_str());
         (kind, Target::start(kind, &folder))
     });
-    let shapes =
-        number(&std::env::args().collect::<Vec<_>>(), "--shape").map_or(SHAPES, |n| &SHAPES[n..=n]);
-    for shape in shapes {
+    for shape in SHAPES.iter().filter(|shape| options.takes(shape)) {
         let mut rounds: [Vec<Measured>; 2] = [Vec::new(), Vec::new()];
         for _ in 0..options.rounds {
             for (place, (_, target)) in targets.iter().enumerate() {

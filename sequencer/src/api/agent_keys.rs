@@ -118,12 +118,12 @@ pub(super) async fn list(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
     let agent_id = request.query.uuid("agent_id")?;
     request.caller()?.require_tenant(tenant_id)?;
     let keys = app.store.agent_keys(tenant_id, agent_id).await?;
-    let keys: Vec<AgentKeyEntry> = keys.into_iter().map(entry).collect();
+    let keys: Vec<AgentKeyEntry> = keys.iter().map(entry).collect();
     let count = keys.len() as u64;
     Reply::json(&AgentKeysPage { keys, count })
 }
 
-fn entry(key: AgentKeyRecord) -> AgentKeyEntry {
+fn entry(key: &AgentKeyRecord) -> AgentKeyEntry {
     AgentKeyEntry {
         tenant_id: key.tenant_id,
         agent_id: key.agent_id,

@@ -40,8 +40,8 @@ pub(super) async fn ready(app: &App) -> ApiResult<Reply> {
     let mut body = json!({
         "status": status,
         "database": {
-            "connected": report.store_seconds.is_some(),
-            "response_time_ms": report.store_seconds.map(|seconds| (seconds * 1000.0).round() as u64),
+            "connected": report.store_millis.is_some(),
+            "response_time_ms": report.store_millis,
         },
         "pool": {
             "status": pool_status(pool),
@@ -126,7 +126,7 @@ pub(super) async fn metrics(app: &App) -> Reply {
     metrics.db_pool_idle.set(i64::from(report.pool.idle));
     metrics.db_pool_max.set(i64::from(report.pool.max));
     // Without the store the backlog keeps its last value; `ready` says that it is old.
-    if report.store_seconds.is_some() {
+    if report.store_millis.is_some() {
         metrics.commitment_lag.set(i64::try_from(report.unsealed_events).unwrap_or(i64::MAX));
         metrics.commitment_oldest_age.set(report.oldest_unsealed_seconds);
         if let Ok(active) = app.store.count_active_api_keys().await {

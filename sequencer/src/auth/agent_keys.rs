@@ -55,7 +55,7 @@ impl AgentKeys {
             return Ok(Err(Refusal::AgentKeyInvalid("not_found")));
         };
         Ok(match (decoded.window.live_status(at), &decoded.key) {
-            (KeyStatus::Active, Some(key)) => Ok(key.clone()),
+            (KeyStatus::Active, Some(key)) => Ok(*key),
             (KeyStatus::Active, None) => Err(Refusal::AgentKeyInvalid("bad_key")),
             (status, _) => Err(Refusal::AgentKeyInvalid(status.as_str())),
         })

@@ -43,7 +43,10 @@ pub struct Route {
 
 /// Declares the endpoints and the table.
 macro_rules! routes {
-    ($($endpoint:ident: $surface:ident $method:ident $template:literal $access:expr, $statuses:expr;)+) => {
+    ($(
+        $endpoint:ident: $surface:ident $method:ident $template:literal
+        $access:expr, $statuses:expr;
+    )+) => {
         /// What serves a route.
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         #[expect(missing_docs, reason = "the table below says what each is")]

@@ -1,7 +1,7 @@
 //! The write path: from a request body to numbers and receipts.
 //!
-//! [`prepare`] does everything that needs no lock, [`queue`] hands the good events to the one
-//! [`committer`], and the handler that waited derives and signs the receipts.
+//! `prepare` does everything that needs no lock, `queue` hands the good events to the one
+//! `committer`, and the handler that waited derives and signs the receipts.
 
 mod committer;
 mod prepare;

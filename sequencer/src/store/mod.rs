@@ -2,7 +2,7 @@
 //!
 //! Invariants that every driver keeps:
 //! * numbers of a stream are 1, 2, 3, … without hole or repetition;
-//! * [`Store::commit_events`] returns only after its events are durable;
+//! * [`EventLog::commit_events`] returns only after its events are durable;
 //! * written events, commitments and tiles never change;
 //! * `sequenced_at` never decreases within a stream.
 //!

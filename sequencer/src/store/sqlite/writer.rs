@@ -79,7 +79,8 @@ impl Writer {
         let mut state = self.state.lock().await;
         if let Some(mut connection) = state.connection.take() {
             if let Err(error) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await {
-                tracing::warn!(%error, "the last checkpoint failed; the next start replays the log");
+                let next = "the next start replays the log";
+                tracing::warn!(%error, "the last checkpoint failed; {next}");
             }
             let _ = connection.close().await;
         }
