@@ -144,6 +144,8 @@ async fn sequenced_at_never_decreases() {
     ] {
         behind.execute(sqlx::query(sql).bind(future)).await.unwrap();
     }
+    sqlx::Connection::close(behind).await.unwrap();
+    let app = app.restart().await;
     let response = app.ingest(&[agent.event()]).await;
     assert_eq!(response.receipts[0].sequenced_at.as_micros(), future);
     let q = query(agent.stream);
