@@ -28,11 +28,11 @@ pub async fn commit_loop(
     while let Some(first) = queue.recv().await {
         let mut size = 0;
         let mut next = Some(first);
-        while let Some(Job { batch, queued_at, reply, _room }) = next {
+        while let Some(Job { batch, queued_at, reply, _held }) = next {
             metrics.queue_wait.observe(queued_at.elapsed().as_secs_f64());
             size += batch.events.len();
             batches.push(batch);
-            waiting.push((reply, _room));
+            waiting.push((reply, _held));
             next = if size < MAX_COMMIT_EVENTS { queue.try_recv().ok() } else { None };
         }
         let started = Instant::now();
@@ -42,7 +42,7 @@ pub async fn commit_loop(
         batches.clear();
         match result {
             Ok(outcomes) => {
-                for ((reply, _room), outcome) in waiting.drain(..).zip(outcomes) {
+                for ((reply, _held), outcome) in waiting.drain(..).zip(outcomes) {
                     // A handler that is gone left on purpose: its client closed or timed out.
                     let _ = reply.send(Ok(outcome));
                 }
@@ -50,7 +50,7 @@ pub async fn commit_loop(
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, size, "commit failed");
                 let error = Arc::new(error);
-                for (reply, _room) in waiting.drain(..) {
+                for (reply, _held) in waiting.drain(..) {
                     let _ = reply.send(Err(Arc::clone(&error)));
                 }
             }

@@ -9,7 +9,9 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 use ves::bytes::parse_uuid;
-use ves::{EnvelopeLimits, Event, Hash32, Refusal, Stream, Submission, parse_submission};
+use ves::{
+    EnvelopeLimits, Event, Hash32, KeyWindow, Refusal, Stream, Submission, parse_submission,
+};
 
 use crate::app::App;
 use crate::auth::{Principal, Right};
@@ -165,21 +167,21 @@ struct Checked {
     event_id: Uuid,
     /// The envelope, when it could be read and its payload has the stated hash.
     event: Option<(Event, Hash32)>,
-    /// Why it is not good.
-    refusal: Option<Refusal>,
+    /// When the key that signed it is good, or why the event is not.
+    key: Result<KeyWindow, Refusal>,
     /// Set when its id was found in the store.
     settled: Option<(Hash32, EventOutcome)>,
 }
 
 impl Checked {
     fn into_offer(self) -> Offer {
-        let verdict = match (self.settled, self.refusal, self.event) {
+        let verdict = match (self.settled, self.key, self.event) {
             (Some((signing_hash, outcome)), _, _) => Verdict::Decided(signing_hash, outcome),
-            (None, None, Some((event, signing_hash))) => {
-                Verdict::Good(Box::new(PreparedEvent { event, signing_hash }))
+            (None, Ok(key_window), Some((event, signing_hash))) => {
+                Verdict::Good(Box::new(PreparedEvent { event, signing_hash, key_window }))
             }
-            (None, refusal, _) => {
-                let refusal = refusal.unwrap_or(Refusal::InvalidSignature);
+            (None, key, _) => {
+                let refusal = key.err().unwrap_or(Refusal::InvalidSignature);
                 Verdict::Decided(Hash32::ZERO, EventOutcome::Refused(refusal))
             }
         };
@@ -197,17 +199,17 @@ async fn check_events(app: &App, submissions: Vec<Submission>) -> ApiResult<Vec<
         }
         let event_id = submission.event_id;
         let repeated = !ids.insert(event_id);
-        let (event, refusal) = match submission.event {
-            Err(refusal) => (None, Some(refusal)),
+        let (event, key) = match submission.event {
+            Err(refusal) => (None, Err(refusal)),
             Ok(event) => {
                 let signing_hash = event.signing_hash();
-                let refusal = check_signature(app, &event, &signing_hash, now).await?;
-                (Some((event, signing_hash)), refusal)
+                let key = check_signature(app, &event, &signing_hash, now).await?;
+                (Some((event, signing_hash)), key)
             }
         };
         let again = Some((Hash32::ZERO, EventOutcome::Refused(Refusal::DuplicateEventId)));
         let settled = if repeated { again } else { None };
-        checked.push(Checked { event_id, event, refusal, settled });
+        checked.push(Checked { event_id, event, key, settled });
     }
     Ok(checked)
 }
@@ -218,25 +220,25 @@ async fn check_signature(
     event: &Event,
     signing_hash: &Hash32,
     now: ves::Timestamp,
-) -> ApiResult<Option<Refusal>> {
+) -> ApiResult<Result<KeyWindow, Refusal>> {
     let (tenant_id, agent_id) = (event.stream.tenant_id, event.source_agent_id);
     let key = app.agent_keys.good_key(tenant_id, agent_id, event.agent_key_id, now).await?;
-    let key = match key {
+    let (key, window) = match key {
         Ok(key) => key,
-        Err(refusal) => return Ok(Some(refusal)),
+        Err(refusal) => return Ok(Err(refusal)),
     };
-    let refusal = event.verify_signature_over(signing_hash, &key).err();
+    let verified = event.verify_signature_over(signing_hash, &key);
     let outcome =
-        if refusal.is_none() { VerificationOutcome::Valid } else { VerificationOutcome::Invalid };
+        if verified.is_ok() { VerificationOutcome::Valid } else { VerificationOutcome::Invalid };
     app.metrics.signature_verifications[outcome].inc();
-    Ok(refusal)
+    Ok(verified.map(|()| window))
 }
 
 /// Check 2 for the events that failed a later one: an id that is taken decides first, and an
 /// exact re-submission is answered with its receipt even after its key was revoked (VES 9.3).
 /// Good events are not asked about here: the committer finds their ids under its lock.
 async fn settle_known_ids(app: &App, stream: Stream, checked: &mut [Checked]) -> ApiResult<()> {
-    let failed = |event: &&mut Checked| event.refusal.is_some() && event.settled.is_none();
+    let failed = |event: &&mut Checked| event.key.is_err() && event.settled.is_none();
     let ids: Vec<Uuid> = checked.iter_mut().filter(failed).map(|event| event.event_id).collect();
     if ids.is_empty() {
         return Ok(());

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
-use ves::{Event, Hash32, Refusal, Sig64, Timestamp};
+use ves::{Event, Hash32, KeyStatus, Refusal, Sig64, Timestamp};
 
 use super::model::{BatchOutcome, EventOutcome, Placement, PreparedBatch, PreparedEvent};
 
@@ -88,7 +88,7 @@ pub fn decide<'a>(
     let mut commands_of_request = HashSet::new();
     let mut events = Vec::with_capacity(batch.events.len());
     for prepared in &batch.events {
-        let outcome = match check(facts, &mut commands_of_request, prepared) {
+        let outcome = match check(facts, &mut commands_of_request, prepared, sequenced_at) {
             Err(outcome) => outcome,
             Ok(()) => {
                 let placement = Placement {
@@ -106,16 +106,21 @@ pub fn decide<'a>(
     BatchOutcome { events, head_sequence: facts.head_sequence }
 }
 
-/// Checks 2 and 18 to 20 of VES 11.
+/// Checks 2, 14 once more, and 18 to 20 of VES 11.
 fn check(
     facts: &StreamFacts<'_>,
     commands_of_request: &mut HashSet<Uuid>,
     prepared: &PreparedEvent,
+    sequenced_at: Timestamp,
 ) -> Result<(), EventOutcome> {
     let event = &prepared.event;
     if let Some((stored, placement)) = facts.events.get(&event.event_id) {
         let offered = Fingerprint::of(event, prepared.signing_hash);
         return Err(stored.resubmitted(&offered, *placement));
+    }
+    let status = prepared.key_window.live_status(sequenced_at);
+    if status != KeyStatus::Active {
+        return Err(EventOutcome::Refused(Refusal::AgentKeyInvalid(status.as_str())));
     }
     if let Some(command_id) = event.command_id {
         // Taken by an earlier valid event of this request, even if that one fails below.

@@ -133,7 +133,6 @@ async fn readers_never_see_a_hole_or_a_head_that_goes_back() {
 /// The log must audit clean: an event that is sequenced at or after the moment its key was
 /// revoked, or after its window, would be held against the sequencer by every witness.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "fails: the key is checked before the event waits for its number, not under the lock"]
 async fn keys_that_end_under_load_leave_a_log_that_audits_clean() {
     let app = TestApp::start().await;
     let first = app.agent().await;

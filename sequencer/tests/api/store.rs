@@ -12,7 +12,7 @@ use sequencer::store::{
 use tempfile::TempDir;
 use uuid::Uuid;
 use ves::merkle::{proof_from_tiles, proof_tiles, tiles};
-use ves::{Commitment, Event, Hash32, Refusal, Stream, Timestamp, merkle};
+use ves::{Commitment, Event, Hash32, KeyWindow, Refusal, StoredStatus, Stream, Timestamp, merkle};
 
 use crate::agent::Agent;
 
@@ -50,6 +50,7 @@ behaviours! { sqlite:
     log::what_goes_in_comes_out
     log::a_repeat_is_found_whatever_its_commit
     log::time_never_goes_back
+    log::a_key_must_be_good_at_the_moment_of_the_number
     log::pages_end_at_the_head
     log::streams_are_walked_in_order
     log::concurrent_commits_are_one_after_the_other
@@ -70,9 +71,17 @@ fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(1_770_000_000_000_000 + micros)
 }
 
+/// The window of a key that does not end.
+const ALWAYS: KeyWindow =
+    KeyWindow { status: StoredStatus::Active, valid_from: None, valid_to: None, revoked_at: None };
+
 fn prepared(events: Vec<Event>) -> PreparedBatch {
     let stream = events[0].stream;
-    let with_hash = |event: Event| PreparedEvent { signing_hash: event.signing_hash(), event };
+    let with_hash = |event: Event| PreparedEvent {
+        signing_hash: event.signing_hash(),
+        event,
+        key_window: ALWAYS,
+    };
     PreparedBatch { stream, events: events.into_iter().map(with_hash).collect() }
 }
 
@@ -190,6 +199,26 @@ mod log {
         }
         let outcome = &commit(store, &[prepared(other.events(1))], 7).await[0];
         assert_eq!(outcome.events, [accepted(1, 7)], "another stream has a time of its own");
+    }
+
+    pub(super) async fn a_key_must_be_good_at_the_moment_of_the_number(store: &dyn Store) {
+        let agent = Agent::new();
+        let until = KeyWindow { valid_to: Some(at(100)), ..ALWAYS };
+        let batch = || {
+            let mut batch = prepared(agent.events(1));
+            batch.events[0].key_window = until;
+            batch
+        };
+        let expired = EventOutcome::Refused(Refusal::AgentKeyInvalid("expired"));
+        let replayed = [batch()];
+        for (batch, now, expect) in [
+            (replayed.clone(), 100, accepted(1, 100)),
+            ([batch()], 101, expired.clone()),
+            ([batch()], 50, accepted(2, 100)),
+            (replayed, 101, EventOutcome::Replayed(placement(1, 100))),
+        ] {
+            assert_eq!(commit(store, &batch, now).await[0].events, [expect], "at {now}");
+        }
     }
 
     pub(super) async fn pages_end_at_the_head(store: &dyn Store) {

@@ -1,7 +1,6 @@
 //! Keys and credentials of a store.
 
 use sequencer::store::{AgentKeyRecord, ApiKeyOrigin, ApiKeyRecord};
-use ves::{KeyWindow, StoredStatus};
 
 use super::*;
 
@@ -12,12 +11,7 @@ fn agent_key(agent: &Agent, key_id: u32) -> AgentKeyRecord {
         key_id,
         algorithm: 1,
         public_key: *agent.key.public_key().as_bytes(),
-        window: KeyWindow {
-            status: StoredStatus::Active,
-            valid_from: None,
-            valid_to: None,
-            revoked_at: None,
-        },
+        window: ALWAYS,
         created_at: at(1),
     }
 }
