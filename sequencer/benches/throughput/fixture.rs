@@ -42,10 +42,16 @@ pub(crate) struct Target {
 impl Target {
     /// Starts this program again as a server and waits until it listens.
     pub(crate) fn start(kind: StoreKind, folder: &Path) -> Self {
+        Self::start_with(kind, folder, &[])
+    }
+
+    /// The same with some of its environment.
+    pub(crate) fn start_with(kind: StoreKind, folder: &Path, environment: &[(&str, &str)]) -> Self {
         let program = std::env::current_exe().expect("this program has a path");
         let mut child = Command::new(program)
             .args(["--serve", kind.as_str()])
             .arg(folder)
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -3,11 +3,13 @@
 //! It takes whatever queued while the last commit ran: no timer and no idle wait, so a single
 //! client sees one commit's latency and a thousand share it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use catalog::SequencerMetrics;
 use tokio::sync::mpsc;
+use ves::Stream;
 
 use super::queue::Job;
 use crate::clock;
@@ -39,13 +41,16 @@ pub async fn commit_loop(
         let result = store.commit_events(&batches, clock::now(), key_version).await;
         metrics.commit_duration.observe(started.elapsed().as_secs_f64());
         metrics.commit_size.observe(size as f64);
-        batches.clear();
+        let streams: Vec<Stream> = batches.drain(..).map(|batch| batch.stream).collect();
         match result {
             Ok(outcomes) => {
+                let heads = outcomes.iter().map(|outcome| outcome.head_sequence);
+                let heads: BTreeMap<Stream, u64> = streams.into_iter().zip(heads).collect();
                 for ((reply, _held), outcome) in waiting.drain(..).zip(outcomes) {
                     // A handler that is gone left on purpose: its client closed or timed out.
                     let _ = reply.send(Ok(outcome));
                 }
+                show_heads(&metrics, &heads);
             }
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, size, "commit failed");
@@ -55,5 +60,14 @@ pub async fn commit_loop(
                 }
             }
         }
+    }
+}
+
+/// Here and not in the handlers, which answer in any order: a head never goes back.
+fn show_heads(metrics: &SequencerMetrics, heads: &BTreeMap<Stream, u64>) {
+    for (stream, head) in heads {
+        let (tenant, store) = (stream.tenant_id.to_string(), stream.store_id.to_string());
+        let head = i64::try_from(*head).unwrap_or(i64::MAX);
+        metrics.head_sequence.with(&[&tenant, &store]).set(head);
     }
 }

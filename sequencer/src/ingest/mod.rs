@@ -115,6 +115,4 @@ fn count(app: &App, stream: Stream, response: &IngestResponse) {
     let metrics = &app.metrics;
     metrics.events_ingested.inc_by(response.events_accepted);
     metrics.stream_events_ingested.with(&[&tenant, &store]).inc_by(response.events_accepted);
-    let head = i64::try_from(response.head_sequence).unwrap_or(i64::MAX);
-    metrics.head_sequence.with(&[&tenant, &store]).set(head);
 }
