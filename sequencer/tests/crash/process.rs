@@ -32,6 +32,8 @@ pub(crate) fn command(folder: &Path, flags: &[&str]) -> Command {
         .args(["--committer-max-wait-secs=1"])
         .args(flags)
         .env_clear()
+        // Where a coverage run collects what its children reach.
+        .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
