@@ -14,7 +14,7 @@ use ves::{
 };
 
 use crate::app::App;
-use crate::auth::{Principal, Right};
+use crate::auth::Principal;
 use crate::clock;
 use crate::error::{ApiError, ApiResult, Code};
 use crate::http::require_object;
@@ -61,7 +61,6 @@ pub(super) async fn prepare(app: &App, caller: &Principal, body: &[u8]) -> ApiRe
         let message = format!("this credential may not post for agent {agent_id}");
         return Err(ApiError::new(Code::InsufficientPermissions, message));
     }
-    caller.require(Right::Write)?;
     caller.require_stream(&stream)?;
     let mut offers = check_events(app, submissions).await?;
     settle_known_ids(app, stream, &mut offers).await?;
