@@ -236,6 +236,7 @@ fn platform_record(key: &Secret) -> ApiKeyRecord {
         write: true,
         admin: true,
         agent_id: None,
+        rate_limit: None,
         origin: ApiKeyOrigin::Bootstrap,
         created_at: clock::now(),
         last_used_at: None,

@@ -24,6 +24,8 @@ struct NewApiKey {
     write: bool,
     admin: bool,
     agent_id: Option<Uuid>,
+    /// Requests a minute.
+    rate_limit: Option<u32>,
 }
 
 pub(super) async fn create(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
@@ -43,6 +45,7 @@ pub(super) async fn create(app: &App, request: &Request<'_>) -> ApiResult<Reply>
         write: new.write,
         admin: new.admin,
         agent_id: new.agent_id,
+        rate_limit: new.rate_limit,
         origin: ApiKeyOrigin::Created,
         created_at: clock::now(),
         last_used_at: None,
@@ -113,6 +116,14 @@ fn check_grant(caller: &Principal, new: &NewApiKey) -> ApiResult<()> {
     if !own.is_empty() && wider {
         return Err(forbidden("this credential is not for all of these stores".to_owned()));
     }
+    if new.rate_limit == Some(0) {
+        return Err(ApiError::field("rate_limit", "must be at least 1, or left out"));
+    }
+    if let Some(own) = caller.rate_limit()
+        && new.rate_limit.is_none_or(|wanted| wanted > own)
+    {
+        return Err(forbidden(format!("this credential may make {own} requests a minute")));
+    }
     if caller.agent_id().is_some() && caller.agent_id() != new.agent_id {
         return Err(forbidden("this credential is bound to one agent".to_owned()));
     }
@@ -128,6 +139,7 @@ fn item(key: &ApiKeyRecord) -> Value {
         "write": key.write,
         "admin": key.admin,
         "agent_id": key.agent_id,
+        "rate_limit": key.rate_limit,
         "created_at": key.created_at,
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,

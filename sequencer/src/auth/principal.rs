@@ -54,6 +54,12 @@ impl Principal {
         self.record.agent_id
     }
 
+    /// Requests a minute, when it has a limit of its own.
+    #[must_use]
+    pub fn rate_limit(&self) -> Option<u32> {
+        self.record.rate_limit
+    }
+
     /// Stores it may touch; empty is all.
     #[must_use]
     pub fn store_ids(&self) -> &[Uuid] {

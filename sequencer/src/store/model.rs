@@ -159,6 +159,8 @@ pub struct ApiKeyRecord {
     pub admin: bool,
     /// The only agent it may post for.
     pub agent_id: Option<Uuid>,
+    /// Requests a minute, when it has a limit of its own.
+    pub rate_limit: Option<u32>,
     /// Where it came from.
     pub origin: ApiKeyOrigin,
     /// Creation.

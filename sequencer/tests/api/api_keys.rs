@@ -36,6 +36,7 @@ async fn a_new_key_is_shown_once_and_listed_without_its_text() {
         "write": true,
         "admin": false,
         "agent_id": agent,
+        "rate_limit": null,
         "created_at": created["created_at"],
         "last_used_at": null,
         "revoked_at": null,
@@ -180,6 +181,10 @@ async fn nobody_widens_their_own_rights() {
         (json!({ "admin": true, "agent_id": agent }), json!({}), 403),
         (json!({ "admin": true, "agent_id": agent }), json!({ "agent_id": Uuid::new_v4() }), 403),
         (json!({ "admin": true, "agent_id": agent }), json!({ "agent_id": agent }), 200),
+        (json!({ "admin": true, "rate_limit": 90 }), json!({ "rate_limit": 90 }), 200),
+        (json!({ "admin": true, "rate_limit": 90 }), json!({ "rate_limit": 91 }), 403),
+        (json!({ "admin": true, "rate_limit": 90 }), json!({}), 403),
+        (all.clone(), json!({ "rate_limit": 0 }), 400),
     ];
     for (mut has, wants, expect) in cases {
         has["tenant_id"] = json!(tenant);

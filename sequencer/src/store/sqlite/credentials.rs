@@ -139,8 +139,8 @@ async fn insert(
     };
     let done = sqlx::query(
         "INSERT INTO api_keys (key_hash, key_prefix, tenant_id, store_ids, can_read, can_write,
-            can_admin, agent_id, origin, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            can_admin, agent_id, rate_limit, origin, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(key.key_hash.0.as_slice())
     .bind(&key.key_prefix)
@@ -150,6 +150,7 @@ async fn insert(
     .bind(key.write)
     .bind(key.admin)
     .bind(key.agent_id.map(|id| id.as_bytes().to_vec()))
+    .bind(key.rate_limit)
     .bind(origin)
     .bind(key.created_at.as_micros())
     .execute(connection)

@@ -158,6 +158,7 @@ pub(super) fn api_key(row: &SqliteRow) -> Result<ApiKeyRecord, StoreError> {
         write: flag("can_write")?,
         admin: flag("can_admin")?,
         agent_id: optional_bytes(row, "agent_id")?.map(Uuid::from_bytes),
+        rate_limit: optional_integer(row, "rate_limit")?,
         origin: match text(row, "origin")?.as_str() {
             "bootstrap" => ApiKeyOrigin::Bootstrap,
             "created" => ApiKeyOrigin::Created,

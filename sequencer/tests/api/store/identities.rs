@@ -108,6 +108,7 @@ fn credential(byte: u8, tenant_id: Uuid, origin: ApiKeyOrigin) -> ApiKeyRecord {
         write: false,
         admin: true,
         agent_id: Some(Uuid::new_v4()),
+        rate_limit: Some(u32::from(byte)),
         origin,
         created_at: at(1),
         last_used_at: None,

@@ -3,48 +3,18 @@
 //! Each value is a flag and an environment variable; nothing else in the program looks at the
 //! environment. [`Config::validate`] refuses what is likely a mistake.
 
-use std::fmt;
+mod check;
+mod secret;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use anyhow::{bail, ensure};
 use clap::Args;
-use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde::Serialize;
 use uuid::Uuid;
 
-use crate::auth::api_key;
-
-/// A value that must not appear in logs or output.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The value itself. Callers neither log nor print it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(value: String) -> Self {
-        Self(value)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(redacted)")
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("(redacted)")
-    }
-}
+pub use check::sqlite_path;
+pub use secret::Secret;
 
 /// The sequencer's configuration.
 #[derive(Args, Clone, Debug, Serialize)]
@@ -214,96 +184,4 @@ pub struct Config {
     /// Which log lines are written, for example `info` or `sequencer=debug`.
     #[arg(long, env = "RUST_LOG", default_value = "info", help_heading = "Logging")]
     pub rust_log: String,
-}
-
-impl Config {
-    /// Refuses values that cannot work together, with a sentence that names them.
-    ///
-    /// # Errors
-    /// The first mistake found.
-    pub fn validate(&self) -> anyhow::Result<()> {
-        self.sqlite_path()?;
-        if let Some(key) = &self.bootstrap_admin_api_key {
-            ensure!(
-                api_key::is_well_formed(key.expose()),
-                "BOOTSTRAP_ADMIN_API_KEY must be `ss_` and at least 32 of A-Z a-z 0-9 _ -"
-            );
-        }
-        let at_least = [
-            ("MAX_DB_CONNECTIONS", u64::from(self.max_db_connections), 1),
-            ("MAX_CONNECTIONS", u64::from(self.max_connections), 1),
-            ("MAX_EVENTS_PER_BATCH", u64::from(self.max_events_per_batch), 1),
-            ("QUEUE_MAX_EVENTS", self.queue_max_events.into(), self.max_events_per_batch.into()),
-            ("MAX_INFLIGHT_BYTES", self.max_inflight_bytes.into(), self.max_body_size_bytes.into()),
-            ("MAX_BODY_SIZE_BYTES", self.max_body_size_bytes.into(), 1024),
-            ("MAX_HEADER_BYTES", self.max_header_bytes as u64, 8192),
-            ("REQUEST_TIMEOUT_SECS", self.request_timeout_secs, 1),
-            ("HEADER_READ_TIMEOUT_SECS", self.header_read_timeout_secs, 1),
-            ("COMMITTER_MAX_EVENTS", self.committer_max_events.into(), 1),
-            (
-                "MAX_COMMITMENT_EVENTS",
-                self.max_commitment_events.into(),
-                self.committer_max_events.into(),
-            ),
-        ];
-        for (name, value, floor) in at_least {
-            ensure!(value >= floor, "{name} is {value}, it must be at least {floor}");
-        }
-        let same_port = self.port == self.ops_port && self.port != 0;
-        ensure!(!same_port, "PORT and OPS_PORT are both {}", self.port);
-        Ok(())
-    }
-
-    /// File of the embedded store.
-    ///
-    /// # Errors
-    /// When `DATABASE_URL` is not a `sqlite:` URL with a file.
-    pub fn sqlite_path(&self) -> anyhow::Result<PathBuf> {
-        sqlite_path(&self.database_url)
-    }
-
-    /// True when missing secrets may be created: only this machine can reach the API.
-    #[must_use]
-    pub fn is_development(&self) -> bool {
-        self.host.is_loopback() && self.database_url.starts_with("sqlite:")
-    }
-
-    /// Time between "not ready" and closing the port.
-    #[must_use]
-    pub fn drain_delay(&self) -> Duration {
-        let default = if self.host.is_loopback() { 0 } else { 5 };
-        Duration::from_secs(self.drain_delay_secs.unwrap_or(default))
-    }
-
-    /// The effective values, one `NAME=value` a line as in an environment file, secrets redacted.
-    #[must_use]
-    pub fn render(&self) -> String {
-        // The fields are named as their variables, so one list serves both.
-        let values = serde_json::to_value(self).unwrap_or_default();
-        let lines = values.as_object().into_iter().flatten().map(|(name, value)| {
-            let name = name.to_uppercase();
-            match value {
-                Value::Null => format!("# {name} is not set\n"),
-                Value::String(text) => format!("{name}={text}\n"),
-                other => format!("{name}={other}\n"),
-            }
-        });
-        lines.collect()
-    }
-}
-
-/// File of the embedded store that a `DATABASE_URL` names.
-///
-/// # Errors
-/// When it is not a `sqlite:` URL with a file.
-pub fn sqlite_path(database_url: &str) -> anyhow::Result<PathBuf> {
-    let Some(rest) = database_url.strip_prefix("sqlite:") else {
-        bail!("DATABASE_URL must begin with `sqlite://`, the stores this program has");
-    };
-    let path = rest.strip_prefix("//").unwrap_or(rest);
-    ensure!(
-        !path.is_empty() && !path.contains(['?', ':']),
-        "DATABASE_URL must name a file, as in sqlite://data/sequencer.db"
-    );
-    Ok(PathBuf::from(path))
 }
