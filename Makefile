@@ -103,6 +103,12 @@ coverage: tools-test tools-coverage ## Run all tests and print the lines they re
 	CARGO_TARGET_DIR=$(CI_TARGET) CARGO_INCREMENTAL=0 LLVM_PROFILE_FILE=/dev/null \
 	    cargo test --locked --workspace --doc
 
+# Long forms, and what only root may do: small disks of its own, process 1 of a container. They
+# measure waits, so one at a time.
+.PHONY: faults
+faults: tools-test ## Break everything, in full: needs root and 15 minutes (ARGS="...")
+	cargo test --locked -p sequencer --test faults -- --include-ignored --test-threads=1 $(ARGS)
+
 # What must be green before a change is merged. Cheap checks first. The tests run once, under
 # coverage; the golden tests among them find stale generated files. Two compilations of the
 # dependencies remain: full for the tests, metadata only for clippy and docs, which share it.

@@ -7,16 +7,24 @@ use tempfile::TempDir;
 use crate::load::Load;
 use crate::process::{Process, command};
 
-/// How often the process is killed, on one store.
-const ROUNDS: usize = 20;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_by_kill_9() {
+    kill(10).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: make faults"]
+async fn nothing_acknowledged_is_lost_by_kill_9_100_times() {
+    kill(100).await;
+}
+
+/// Kills the process this often, on one store.
+async fn kill(rounds: usize) {
     let folder = TempDir::new().unwrap();
     let mut process = Process::start(folder.path());
     let mut load = Load::new(&process.client).await;
     let mut unanswered = 0;
-    for round in 1..=ROUNDS {
+    for round in 1..=rounds {
         let before = load.acknowledged();
         let running = load.begin(&process.client);
         let moment = Duration::from_millis(50 + load.below(200) as u64);

@@ -1,4 +1,8 @@
-//! The real binary, killed and stopped in every way: nothing that was acknowledged is lost.
+//! The real binary under real breakage: killed, stopped, its power cut, its disk full, its clock
+//! set. After each fault the whole log is checked, and nothing that was acknowledged is lost.
+//!
+//! The short form of each test runs with all others. The long ones, and those that need root, are
+//! ignored there and run by `make faults`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "seeds are shown when a test fails")]
 
@@ -12,7 +16,9 @@ mod answer;
 #[allow(dead_code, reason = "shared with the API tests, which use all of it")]
 mod client;
 mod killed;
+#[path = "../support/load.rs"]
 mod load;
+#[path = "../support/process.rs"]
 mod process;
 mod signals;
 #[path = "../api/whole_log.rs"]
