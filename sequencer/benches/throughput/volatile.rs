@@ -62,6 +62,7 @@ impl EventLog for Volatile {
         _: Stream,
         _: u64,
         _: u32,
+        _: usize,
     ) -> Result<(Vec<StoredEvent>, u64), StoreError> {
         keeps_nothing()
     }
@@ -76,6 +77,7 @@ impl EventLog for Volatile {
         _: (&str, &str),
         _: u64,
         _: u32,
+        _: usize,
     ) -> Result<(Vec<StoredEvent>, u64), StoreError> {
         keeps_nothing()
     }

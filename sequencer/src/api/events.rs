@@ -29,7 +29,8 @@ pub(super) async fn range(app: &App, request: &Request<'_>) -> ApiResult<Reply> 
     let stream = request.query.stream()?;
     request.caller()?.require_stream(&stream)?;
     let from = request.query.number("from", 1)?.max(1);
-    let (events, head_sequence) = app.store.events(stream, from, request.query.limit()?).await?;
+    let (limit, max_bytes) = (request.query.limit()?, app.config.max_page_bytes as usize);
+    let (events, head_sequence) = app.store.events(stream, from, limit, max_bytes).await?;
     let last = events.last().map(|event| event.placement.sequence_number);
     let next_from = last.filter(|last| *last < head_sequence).map(|last| last + 1);
     let events = records(app, events);
@@ -64,9 +65,15 @@ pub(super) async fn of_entity(app: &App, request: &Request<'_>) -> ApiResult<Rep
     let from = request.query.number("from", 1)?;
     let limit = request.query.limit()?;
     let entity = (request.parameter("entity_type"), request.parameter("entity_id"));
+    let max_bytes = app.config.max_page_bytes as usize;
     // One more than asked for tells whether there is a next page.
-    let (mut events, version) = app.store.entity_events(stream, entity, from, limit + 1).await?;
-    let next_from = events.get(limit as usize).map(|event| event.placement.sequence_number);
+    let (mut events, version) =
+        app.store.entity_events(stream, entity, from, limit + 1, max_bytes).await?;
+    let more = events.get(limit as usize).map(|event| event.placement.sequence_number);
+    // A page that is full by its bytes does not tell: the next one may be empty.
+    let is_full = events.iter().map(StoredEvent::payload_bytes).sum::<usize>() >= max_bytes;
+    let last = events.last().filter(|_| is_full).map(|event| event.placement.sequence_number);
+    let next_from = more.or(last.map(|last| last + 1));
     events.truncate(limit as usize);
     let events = records(app, events);
     Reply::json(&EntityPage { events, version, next_from })

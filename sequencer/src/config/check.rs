@@ -30,6 +30,7 @@ impl Config {
             ("MAX_INFLIGHT_BYTES", self.max_inflight_bytes.into(), self.max_body_size_bytes.into()),
             ("MAX_BODY_SIZE_BYTES", self.max_body_size_bytes.into(), 1024),
             ("MAX_HEADER_BYTES", self.max_header_bytes as u64, 8192),
+            ("MAX_PAGE_BYTES", self.max_page_bytes.into(), 1),
             ("REQUEST_TIMEOUT_SECS", self.request_timeout_secs, 1),
             ("HEADER_READ_TIMEOUT_SECS", self.header_read_timeout_secs, 1),
             ("COMMITTER_MAX_EVENTS", self.committer_max_events.into(), 1),

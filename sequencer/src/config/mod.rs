@@ -141,6 +141,9 @@ pub struct Config {
         help_heading = "Limits"
     )]
     pub max_inflight_bytes: u32,
+    /// Bytes of payloads in one page of events; a page ends with the event that reaches it.
+    #[arg(long, env = "MAX_PAGE_BYTES", default_value_t = 16 << 20, help_heading = "Limits")]
+    pub max_page_bytes: u32,
     /// Agent keys, and API keys, kept in memory.
     #[arg(
         long,

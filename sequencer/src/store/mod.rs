@@ -78,12 +78,14 @@ pub trait EventLog: Send + Sync {
 
     /// Head and committed number of a stream; zeros when it does not exist.
     async fn head(&self, stream: Stream) -> Result<Head, StoreError>;
-    /// Events `from ..` ascending, at most `limit`, and the head they were read under.
+    /// Events `from ..` ascending, at most `limit`, and the head they were read under. The page
+    /// ends early with the event whose payload brings all of them to `max_bytes`.
     async fn events(
         &self,
         stream: Stream,
         from: u64,
         limit: u32,
+        max_bytes: usize,
     ) -> Result<(Vec<StoredEvent>, u64), StoreError>;
     /// Those of the events that exist, in no particular order.
     async fn find_events(
@@ -91,13 +93,15 @@ pub trait EventLog: Send + Sync {
         stream: Stream,
         event_ids: &[Uuid],
     ) -> Result<Vec<StoredEvent>, StoreError>;
-    /// History of an entity from a sequence number on, and its version.
+    /// History of an entity from a sequence number on, bounded as [`EventLog::events`], and its
+    /// version.
     async fn entity_events(
         &self,
         stream: Stream,
         entity: (&str, &str),
         from: u64,
         limit: u32,
+        max_bytes: usize,
     ) -> Result<(Vec<StoredEvent>, u64), StoreError>;
     /// What the leaves `start ..= end` are made of. All of them, or [`StoreError::Gap`].
     async fn leaf_sources(

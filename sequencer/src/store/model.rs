@@ -66,6 +66,14 @@ pub struct StoredEvent {
     pub placement: Placement,
 }
 
+impl StoredEvent {
+    /// What it adds to the bytes of a page.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        self.event.payload.as_str().len()
+    }
+}
+
 /// Ends of a stream.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Head {

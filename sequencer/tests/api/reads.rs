@@ -187,3 +187,32 @@ async fn entities_may_have_any_name_and_their_history_is_paged() {
     }
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_ends_when_its_bytes_are_full_and_the_next_continues() {
+    let app = TestApp::start_with(&["--max-page-bytes=100000"]).await;
+    let agent = app.agent().await;
+    let large = || {
+        agent.event_with(|draft| {
+            draft.entity_id = "one".to_owned();
+            draft.payload = json!({ "a": "x".repeat(60_000) });
+        })
+    };
+    app.ingest(&(0..5).map(|_| large()).collect::<Vec<_>>()).await;
+    for (route, total) in [("events", "head_sequence"), ("entities/shelf/one", "version")] {
+        let mut from = Some(1);
+        let mut pages: Vec<Vec<u64>> = Vec::new();
+        while let Some(next) = from {
+            let path = format!("/api/v1/ves/{route}?{}&from={next}", query(agent.stream));
+            let answer = app.client.get(&path).await.ok();
+            assert_eq!(answer[total], 5);
+            let events = answer["events"].as_array().unwrap();
+            pages.push(events.iter().map(|e| e["sequence_number"].as_u64().unwrap()).collect());
+            from = answer["next_from"].as_u64();
+            assert!(pages.len() < 9, "{route}: {pages:?}");
+        }
+        let expect: [Vec<u64>; 3] = [vec![1, 2], vec![3, 4], vec![5]];
+        assert_eq!(pages, expect, "{route}");
+    }
+    app.finish().await;
+}

@@ -17,6 +17,10 @@ use ves::{Commitment, Event, Hash32, KeyWindow, Refusal, StoredStatus, Stream, T
 use crate::agent::Agent;
 
 mod identities;
+mod pages;
+
+/// Bytes that no page of these tests reaches.
+const BYTES: usize = 1 << 30;
 
 /// An empty store and what must live as long as it.
 async fn sqlite() -> (Arc<dyn Store>, TempDir) {
@@ -52,6 +56,7 @@ behaviours! { sqlite:
     log::time_never_goes_back
     log::a_key_must_be_good_at_the_moment_of_the_number
     log::pages_end_at_the_head
+    pages::pages_end_with_the_event_that_fills_them
     log::streams_are_walked_in_order
     log::concurrent_commits_are_one_after_the_other
     log::a_closed_store_says_so
@@ -155,7 +160,7 @@ mod log {
         events[7].agent_key_id = i32::MAX.cast_unsigned();
         let outcome = &commit(store, &[prepared(events.clone())], 1).await[0];
         assert_eq!(outcome.head_sequence, 300);
-        let (read, head) = store.events(agent.stream, 1, 1000).await.unwrap();
+        let (read, head) = store.events(agent.stream, 1, 1000, BYTES).await.unwrap();
         assert_eq!(head, 300);
         for (number, (event, read)) in (1..).zip(events.iter().zip(&read)) {
             assert_eq!(&read.event, event);
@@ -229,14 +234,16 @@ mod log {
         commit(store, &[prepared(events)], 1).await;
         for (from, limit, expect) in [(0, 3, 3), (8, 3, 3), (9, 3, 2), (11, 3, 0), (u64::MAX, 9, 0)]
         {
-            let (page, head) = store.events(agent.stream, from, limit).await.unwrap();
+            let (page, head) = store.events(agent.stream, from, limit, BYTES).await.unwrap();
             assert_eq!((page.len(), head), (expect, 10), "from {from} limit {limit}");
         }
-        let entity = |from, limit| store.entity_events(agent.stream, ("shelf", "e1"), from, limit);
+        let entity =
+            |from, limit| store.entity_events(agent.stream, ("shelf", "e1"), from, limit, BYTES);
         let (page, version) = entity(5, 2).await.unwrap();
         let numbers: Vec<u64> = page.iter().map(|event| event.placement.sequence_number).collect();
         assert_eq!((numbers, version), (vec![6, 8], 5));
-        let nobody = store.entity_events(agent.stream, ("shelf", "none"), 1, 9).await.unwrap();
+        let nobody = store.entity_events(agent.stream, ("shelf", "none"), 1, 9, BYTES).await;
+        let nobody = nobody.unwrap();
         assert_eq!((nobody.0.len(), nobody.1), (0, 0));
     }
 

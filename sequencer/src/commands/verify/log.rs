@@ -7,6 +7,8 @@ use ves::{Commitment, EventRecord, Hash32, KeyWindow, PublicKey, Stream, Violati
 
 /// Most events or commitments read at once.
 pub(super) const PAGE: u32 = 1000;
+/// Bytes of payloads at which a page read from a store ends.
+pub(super) const PAGE_BYTES: usize = 16 << 20;
 
 /// Something that is not as it must be.
 #[derive(Clone, Debug)]

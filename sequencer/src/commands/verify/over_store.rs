@@ -9,7 +9,7 @@ use ves::receipt::SignatureAlg;
 use ves::wire::HeadResponse;
 use ves::{Commitment, EventRecord, Hash32, PublicKey, Receipt, Sig64, Stream, merkle};
 
-use super::log::{AgentKey, Log, PAGE, Page, Problem, Read, Unread};
+use super::log::{AgentKey, Log, PAGE, PAGE_BYTES, Page, Problem, Read, Unread};
 use crate::config::sqlite_path;
 use crate::server::metrics;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
@@ -92,7 +92,7 @@ impl Log for StoreLog {
     }
 
     async fn events(&mut self, stream: Stream, from: u64, limit: u32) -> Read<Page> {
-        let (events, head) = self.store.events(stream, from, limit).await?;
+        let (events, head) = self.store.events(stream, from, limit, PAGE_BYTES).await?;
         let mut page = Page { head, ..Page::default() };
         for stored in events {
             page.problems.extend(self.row_problem(&stored));
@@ -151,7 +151,8 @@ impl Log for StoreLog {
     async fn check_end(&mut self, stream: Stream, head: &HeadResponse) -> Read<Vec<Problem>> {
         let mut problems = Vec::new();
         for ((kind, id), counted) in std::mem::take(&mut self.entities) {
-            let (_, version) = self.store.entity_events(stream, (&kind, &id), u64::MAX, 0).await?;
+            let entity = (kind.as_str(), id.as_str());
+            let (_, version) = self.store.entity_events(stream, entity, u64::MAX, 0, 0).await?;
             if version != counted {
                 let detail =
                     format!("{kind} {id} is at version {version} and has {counted} events");

@@ -35,9 +35,42 @@ static BY_ID: LazyLock<String> = LazyLock::new(|| {
 static BY_ENTITY: LazyLock<String> = LazyLock::new(|| {
     select_events(
         "entities n JOIN events e ON e.entity = n.id WHERE n.id = ? \
-         AND e.sequence_number >= ? ORDER BY e.sequence_number LIMIT ?",
+         AND e.sequence_number BETWEEN ? AND ? ORDER BY e.sequence_number LIMIT ?",
     )
 });
+
+/// Number of the event that fills a page. `octet_length` does not read the payload itself.
+static FILLS_RANGE: LazyLock<String> = LazyLock::new(|| {
+    select_filling("stream = ? AND sequence_number BETWEEN ? AND ? ORDER BY sequence_number")
+});
+static FILLS_ENTITY: LazyLock<String> = LazyLock::new(|| {
+    select_filling("entity = ? AND sequence_number >= ? ORDER BY sequence_number LIMIT ?")
+});
+
+fn select_filling(rows: &str) -> String {
+    format!(
+        "SELECT min(sequence_number) FROM (SELECT sequence_number,
+            sum(bytes) OVER (ORDER BY sequence_number) AS bytes FROM (SELECT sequence_number,
+            octet_length(payload) AS bytes FROM events WHERE {rows})) WHERE bytes >= ?"
+    )
+}
+
+/// Runs such a query for the page with these bounds; `None`: the page is not filled.
+async fn filling(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    bounds: [i64; 3],
+    max_bytes: usize,
+) -> Result<Option<u64>, StoreError> {
+    let filled: Option<i64> = bounds
+        .into_iter()
+        .fold(sqlx::query_scalar(sql), |query, value| query.bind(value))
+        .bind(bound(max_bytes as u64))
+        .fetch_one(connection)
+        .await
+        .map_err(store_error)?;
+    Ok(filled.and_then(|number| u64::try_from(number).ok()))
+}
 
 /// Row id and ends of a stream.
 pub(super) struct StreamRow {
@@ -114,6 +147,7 @@ impl EventLog for SqliteStore {
         stream: Stream,
         from: u64,
         limit: u32,
+        max_bytes: usize,
     ) -> Result<(Vec<StoredEvent>, u64), StoreError> {
         let _measured = self.measure(DbOperation::ReadEvents);
         let mut reader = self.reader().await?;
@@ -127,6 +161,8 @@ impl EventLog for SqliteStore {
         if limit == 0 || from > head {
             return Ok((Vec::new(), head));
         }
+        let bounds = [found.id, bound(from), bound(last)];
+        let last = filling(&mut reader, &FILLS_RANGE, bounds, max_bytes).await?.unwrap_or(last);
         let rows = sqlx::query(AssertSqlSafe(BY_RANGE.as_str()))
             .bind(found.id)
             .bind(bound(from))
@@ -174,6 +210,7 @@ impl EventLog for SqliteStore {
         (entity_type, entity_id): (&str, &str),
         from: u64,
         limit: u32,
+        max_bytes: usize,
     ) -> Result<(Vec<StoredEvent>, u64), StoreError> {
         let _measured = self.measure(DbOperation::ReadEvents);
         let mut reader = self.reader().await?;
@@ -194,9 +231,13 @@ impl EventLog for SqliteStore {
         let Some(entity) = entity else {
             return Ok((Vec::new(), 0));
         };
+        let bounds = [row::integer(&entity, "id")?, bound(from), i64::from(limit)];
+        let last = filling(&mut reader, &FILLS_ENTITY, bounds, max_bytes).await?;
+        let [entity_row, from, limit] = bounds;
         let rows = sqlx::query(AssertSqlSafe(BY_ENTITY.as_str()))
-            .bind(row::integer::<i64>(&entity, "id")?)
-            .bind(bound(from))
+            .bind(entity_row)
+            .bind(from)
+            .bind(last.map_or(i64::MAX, bound))
             .bind(limit)
             .fetch_all(&mut *reader)
             .await
