@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use sequencer::store::sequencing::{StreamFacts, decide};
+use sequencer::store::sequencing::{StreamFacts, decide, key_of};
 use sequencer::store::{
     AgentKeyRecord, ApiKeyRecord, Backlog, BatchOutcome, CommitmentLog, CredentialStore, EventLog,
     Head, Inserted, KeyRegistry, LeafSource, PoolStatus, PreparedBatch, Sealed, SequencerKey,
@@ -42,9 +42,15 @@ impl EventLog for Volatile {
         key_version: u32,
     ) -> Result<Vec<BatchOutcome>, StoreError> {
         let mut heads = lock(&self.heads);
+        let keys = lock(&self.agent_keys);
         let outcomes = batches.iter().map(|batch| {
             let head = heads.entry(batch.stream).or_default();
             let mut facts = StreamFacts { head_sequence: *head, ..StreamFacts::default() };
+            for event in batch.events.iter().map(|prepared| &prepared.event) {
+                let name = (batch.stream.tenant_id, event.source_agent_id, event.agent_key_id);
+                let window = keys.get(&name).map(|key| key.window);
+                facts.keys.extend(window.map(|window| (key_of(event), window)));
+            }
             let outcome = decide(&mut facts, batch, now, key_version, &mut Vec::new());
             *head = facts.head_sequence;
             outcome

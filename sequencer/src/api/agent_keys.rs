@@ -73,7 +73,6 @@ pub(super) async fn rotate(app: &App, request: &Request<'_>) -> ApiResult<Reply>
         let problem = format!("must be at most {MAX_OVERLAP_SECONDS}");
         return Err(ApiError::field("overlapSeconds", &problem));
     }
-    let _ending = app.agent_keys.end().await;
     let keys = app.store.agent_keys(new.tenant_id, new.agent_id).await?;
     let highest = keys.iter().map(|key| key.key_id).max().ok_or_else(|| {
         let message = "this agent has no key to rotate; register its first";
@@ -103,7 +102,6 @@ pub(super) async fn rotate(app: &App, request: &Request<'_>) -> ApiResult<Reply>
 pub(super) async fn revoke(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
     let KeyName { tenant_id, agent_id, key_id } = read_json(request.body)?;
     request.caller()?.require_tenant(tenant_id)?;
-    let _ending = app.agent_keys.end().await;
     let revoked = app.store.revoke_agent_key(tenant_id, agent_id, key_id, clock::now()).await?;
     app.agent_keys.forget(tenant_id, agent_id, key_id);
     match revoked {

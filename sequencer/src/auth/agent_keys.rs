@@ -1,9 +1,9 @@
 //! Agents' public keys, decoded once and kept for a few seconds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use catalog::SequencerMetrics;
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use uuid::Uuid;
 use ves::{KeyStatus, KeyWindow, PublicKey, Refusal, Timestamp};
 
@@ -23,36 +23,20 @@ struct DecodedKey {
 pub struct AgentKeys {
     store: Arc<dyn Store>,
     cache: LookupCache<KeyName, Arc<DecodedKey>>,
-    /// Read while events are between the check of their key and their number, written while a key
-    /// ends: an event that is numbered after its key has ended would be held against the log.
-    /// Fair, so that a revocation waits for one group commit at most.
-    endings: Arc<RwLock<()>>,
 }
-
-/// No key ends while this lives.
-pub type NoKeyEnds = OwnedRwLockReadGuard<()>;
 
 impl AgentKeys {
     /// A look-up that keeps at most `capacity` keys in memory.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, metrics: &SequencerMetrics, capacity: usize) -> Self {
-        let cache = LookupCache::new(capacity, metrics.agent_key_cache.clone());
-        Self { store, cache, endings: Arc::default() }
+        // A key that another replica registered works here at once: what is missing is asked for
+        // again.
+        let cache = LookupCache::new(capacity, metrics.agent_key_cache.clone(), Duration::ZERO);
+        Self { store, cache }
     }
 
-    /// Waits until no key is ending, and keeps keys from ending. To be held from the check of an
-    /// event's key until the event has its number.
-    pub async fn keep(&self) -> NoKeyEnds {
-        Arc::clone(&self.endings).read_owned().await
-    }
-
-    /// Waits until every event whose key was checked has its number. The end of a key is a moment
-    /// after this and is written while the guard lives.
-    pub async fn end(&self) -> OwnedRwLockWriteGuard<()> {
-        Arc::clone(&self.endings).write_owned().await
-    }
-
-    /// The key if it is good at this moment, and its window: checks 13 to 15 of VES 11.
+    /// The key if it is good at this moment: checks 13 to 15 of VES 11. The store asks again when
+    /// it gives the number, so a key that ends meanwhile, on whatever replica, is refused there.
     ///
     /// # Errors
     /// The store's failure; a key that is not good is an inner refusal.
@@ -62,7 +46,7 @@ impl AgentKeys {
         agent_id: Uuid,
         key_id: u32,
         at: Timestamp,
-    ) -> Result<Result<(PublicKey, KeyWindow), Refusal>, StoreError> {
+    ) -> Result<Result<PublicKey, Refusal>, StoreError> {
         let name = (tenant_id, agent_id, key_id);
         let look_up = async {
             let record = self.store.agent_key(tenant_id, agent_id, key_id).await?;
@@ -75,7 +59,7 @@ impl AgentKeys {
             return Ok(Err(Refusal::AgentKeyInvalid("not_found")));
         };
         Ok(match (decoded.window.live_status(at), &decoded.key) {
-            (KeyStatus::Active, Some(key)) => Ok((*key, decoded.window)),
+            (KeyStatus::Active, Some(key)) => Ok(*key),
             (KeyStatus::Active, None) => Err(Refusal::AgentKeyInvalid("bad_key")),
             (status, _) => Err(Refusal::AgentKeyInvalid(status.as_str())),
         })

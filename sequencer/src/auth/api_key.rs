@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use catalog::SequencerMetrics;
 use catalog::label::AuthFailure;
@@ -25,6 +26,8 @@ const PREFIX: &str = "ss_";
 const MIN_LENGTH: usize = 32;
 /// Longest key that is looked at.
 const MAX_LENGTH: usize = 256;
+/// An unknown credential is not looked up again for this long.
+const FRESH_MISSING: Duration = Duration::from_secs(1);
 /// Credentials whose last use is remembered between two flushes; later ones wait for the next.
 const MAX_REMEMBERED_USES: usize = 10_000;
 
@@ -76,7 +79,7 @@ impl Authenticator {
     /// An authenticator that keeps at most `capacity` credentials in memory.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, metrics: Arc<SequencerMetrics>, capacity: usize) -> Self {
-        let cache = LookupCache::new(capacity, metrics.api_key_cache.clone());
+        let cache = LookupCache::new(capacity, metrics.api_key_cache.clone(), FRESH_MISSING);
         Self { store, cache, metrics, uses: Mutex::default() }
     }
 

@@ -8,28 +8,21 @@ use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter, sync::Cache};
 
 use crate::store::StoreError;
 
-/// What was found is believed this long: a revocation made elsewhere works within it.
-const FRESH_FOUND: Duration = Duration::from_secs(5);
-/// What was not found is believed this long: something registered elsewhere works within it.
-const FRESH_MISSING: Duration = Duration::from_secs(1);
+/// What was found is believed this long: a revocation made elsewhere works within five seconds.
+const FRESH_FOUND: Duration = Duration::from_millis(4_500);
 
 /// Answers of the store by key, found or not.
 pub(super) struct LookupCache<K, V> {
     entries: Cache<K, Entry<V>, UnitWeighter, DefaultHashBuilder, CountEvictions>,
     metrics: CacheMetrics,
+    /// What was not found is believed this long.
+    fresh_missing: Duration,
 }
 
 #[derive(Clone)]
 struct Entry<V> {
     value: Option<V>,
     read_at: Instant,
-}
-
-impl<V> Entry<V> {
-    fn is_fresh(&self) -> bool {
-        let limit = if self.value.is_some() { FRESH_FOUND } else { FRESH_MISSING };
-        self.read_at.elapsed() < limit
-    }
 }
 
 #[derive(Clone)]
@@ -44,11 +37,11 @@ impl<K, V> Lifecycle<K, V> for CountEvictions {
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> LookupCache<K, V> {
-    pub(super) fn new(capacity: usize, metrics: CacheMetrics) -> Self {
+    pub(super) fn new(capacity: usize, metrics: CacheMetrics, fresh_missing: Duration) -> Self {
         let evictions = CountEvictions(metrics.evictions.clone());
         let (weight, hash) = (UnitWeighter, DefaultHashBuilder::default());
         let entries = Cache::with(capacity, capacity as u64, weight, hash, evictions);
-        Self { entries, metrics }
+        Self { entries, metrics, fresh_missing }
     }
 
     /// The cached answer, or the store's. Errors are not remembered.
@@ -56,7 +49,7 @@ impl<K: Eq + Hash + Clone, V: Clone> LookupCache<K, V> {
     where
         F: Future<Output = Result<Option<V>, StoreError>>,
     {
-        if let Some(entry) = self.entries.get(key).filter(Entry::is_fresh) {
+        if let Some(entry) = self.entries.get(key).filter(|entry| self.is_fresh(entry)) {
             self.metrics.hits.inc();
             return Ok(entry.value);
         }
@@ -67,6 +60,11 @@ impl<K: Eq + Hash + Clone, V: Clone> LookupCache<K, V> {
         self.metrics.lookup_duration.observe(read_at.elapsed().as_secs_f64());
         self.entries.insert(key.clone(), Entry { value: value.clone(), read_at });
         Ok(value)
+    }
+
+    fn is_fresh(&self, entry: &Entry<V>) -> bool {
+        let limit = if entry.value.is_some() { FRESH_FOUND } else { self.fresh_missing };
+        entry.read_at.elapsed() < limit
     }
 
     /// Forgets an answer that this process has just changed.

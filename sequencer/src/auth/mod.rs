@@ -5,7 +5,7 @@ pub mod api_key;
 mod cache;
 mod principal;
 
-pub use agent_keys::{AgentKeys, NoKeyEnds};
+pub use agent_keys::AgentKeys;
 pub use api_key::Authenticator;
 pub(crate) use principal::forbidden;
 pub use principal::{Principal, Right};

@@ -30,11 +30,11 @@ pub async fn commit_loop(
     while let Some(first) = queue.recv().await {
         let mut size = 0;
         let mut next = Some(first);
-        while let Some(Job { batch, queued_at, reply, _held }) = next {
+        while let Some(Job { batch, queued_at, reply, _room }) = next {
             metrics.queue_wait.observe(queued_at.elapsed().as_secs_f64());
             size += batch.events.len();
             batches.push(batch);
-            waiting.push((reply, _held));
+            waiting.push((reply, _room));
             next = if size < MAX_COMMIT_EVENTS { queue.try_recv().ok() } else { None };
         }
         let started = Instant::now();
@@ -46,7 +46,7 @@ pub async fn commit_loop(
             Ok(outcomes) => {
                 let heads = outcomes.iter().map(|outcome| outcome.head_sequence);
                 let heads: BTreeMap<Stream, u64> = streams.into_iter().zip(heads).collect();
-                for ((reply, _held), outcome) in waiting.drain(..).zip(outcomes) {
+                for ((reply, _room), outcome) in waiting.drain(..).zip(outcomes) {
                     // A handler that is gone left on purpose: its client closed or timed out.
                     let _ = reply.send(Ok(outcome));
                 }
@@ -55,7 +55,7 @@ pub async fn commit_loop(
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, size, "commit failed");
                 let error = Arc::new(error);
-                for (reply, _held) in waiting.drain(..) {
+                for (reply, _room) in waiting.drain(..) {
                     let _ = reply.send(Err(Arc::clone(&error)));
                 }
             }

@@ -30,7 +30,6 @@ use prepare::{Verdict, prepare};
 /// What fails the whole request; nothing was stored then, or it is safe to repeat.
 pub async fn ingest(app: &App, caller: &Principal, body: &[u8]) -> ApiResult<IngestResponse> {
     let started = Instant::now();
-    let no_key_ends = app.agent_keys.keep().await;
     let request = prepare(app, caller, body).await?;
     app.metrics.batch_size.observe(request.offers.len() as f64);
     let (stream, offers) = (request.stream, request.offers);
@@ -53,7 +52,7 @@ pub async fn ingest(app: &App, caller: &Principal, body: &[u8]) -> ApiResult<Ing
         let entity_types: Vec<String> =
             good.iter().map(|prepared| prepared.event.entity_type.clone()).collect();
         let batch = PreparedBatch { stream, events: good };
-        let outcome = app.queue.commit(batch, no_key_ends).await?;
+        let outcome = app.queue.commit(batch).await?;
         for (entity_type, outcome) in entity_types.iter().zip(&outcome.events) {
             if matches!(outcome, EventOutcome::Accepted(_)) {
                 app.metrics.entity_events_ingested.with(&[entity_type]).inc();

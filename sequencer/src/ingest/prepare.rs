@@ -9,9 +9,7 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 use ves::bytes::parse_uuid;
-use ves::{
-    EnvelopeLimits, Event, Hash32, KeyWindow, Refusal, Stream, Submission, parse_submission,
-};
+use ves::{EnvelopeLimits, Event, Hash32, Refusal, Stream, Submission, parse_submission};
 
 use crate::app::App;
 use crate::auth::Principal;
@@ -166,21 +164,21 @@ struct Checked {
     event_id: Uuid,
     /// The envelope, when it could be read and its payload has the stated hash.
     event: Option<(Event, Hash32)>,
-    /// When the key that signed it is good, or why the event is not.
-    key: Result<KeyWindow, Refusal>,
+    /// Why the event is not good.
+    checked: Result<(), Refusal>,
     /// Set when its id was found in the store.
     settled: Option<(Hash32, EventOutcome)>,
 }
 
 impl Checked {
     fn into_offer(self) -> Offer {
-        let verdict = match (self.settled, self.key, self.event) {
+        let verdict = match (self.settled, self.checked, self.event) {
             (Some((signing_hash, outcome)), _, _) => Verdict::Decided(signing_hash, outcome),
-            (None, Ok(key_window), Some((event, signing_hash))) => {
-                Verdict::Good(Box::new(PreparedEvent { event, signing_hash, key_window }))
+            (None, Ok(()), Some((event, signing_hash))) => {
+                Verdict::Good(Box::new(PreparedEvent { event, signing_hash }))
             }
-            (None, key, _) => {
-                let refusal = key.err().unwrap_or(Refusal::InvalidSignature);
+            (None, checked, _) => {
+                let refusal = checked.err().unwrap_or(Refusal::InvalidSignature);
                 Verdict::Decided(Hash32::ZERO, EventOutcome::Refused(refusal))
             }
         };
@@ -198,17 +196,17 @@ async fn check_events(app: &App, submissions: Vec<Submission>) -> ApiResult<Vec<
         }
         let event_id = submission.event_id;
         let repeated = !ids.insert(event_id);
-        let (event, key) = match submission.event {
+        let (event, checked_event) = match submission.event {
             Err(refusal) => (None, Err(refusal)),
             Ok(event) => {
                 let signing_hash = event.signing_hash();
-                let key = check_signature(app, &event, &signing_hash, now).await?;
-                (Some((event, signing_hash)), key)
+                let outcome = check_signature(app, &event, &signing_hash, now).await?;
+                (Some((event, signing_hash)), outcome)
             }
         };
         let again = Some((Hash32::ZERO, EventOutcome::Refused(Refusal::DuplicateEventId)));
         let settled = if repeated { again } else { None };
-        checked.push(Checked { event_id, event, key, settled });
+        checked.push(Checked { event_id, event, checked: checked_event, settled });
     }
     Ok(checked)
 }
@@ -219,10 +217,10 @@ async fn check_signature(
     event: &Event,
     signing_hash: &Hash32,
     now: ves::Timestamp,
-) -> ApiResult<Result<KeyWindow, Refusal>> {
+) -> ApiResult<Result<(), Refusal>> {
     let (tenant_id, agent_id) = (event.stream.tenant_id, event.source_agent_id);
     let key = app.agent_keys.good_key(tenant_id, agent_id, event.agent_key_id, now).await?;
-    let (key, window) = match key {
+    let key = match key {
         Ok(key) => key,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -230,14 +228,14 @@ async fn check_signature(
     let outcome =
         if verified.is_ok() { VerificationOutcome::Valid } else { VerificationOutcome::Invalid };
     app.metrics.signature_verifications[outcome].inc();
-    Ok(verified.map(|()| window))
+    Ok(verified)
 }
 
 /// Check 2 for the events that failed a later one: an id that is taken decides first, and an
 /// exact re-submission is answered with its receipt even after its key was revoked (VES 9.3).
 /// Good events are not asked about here: the committer finds their ids under its lock.
 async fn settle_known_ids(app: &App, stream: Stream, checked: &mut [Checked]) -> ApiResult<()> {
-    let failed = |event: &&mut Checked| event.key.is_err() && event.settled.is_none();
+    let failed = |event: &&mut Checked| event.checked.is_err() && event.settled.is_none();
     let ids: Vec<Uuid> = checked.iter_mut().filter(failed).map(|event| event.event_id).collect();
     if ids.is_empty() {
         return Ok(());

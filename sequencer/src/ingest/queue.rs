@@ -7,7 +7,6 @@ use catalog::SequencerMetrics;
 use catalog::label::ShedReason;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use crate::auth::NoKeyEnds;
 use crate::error::{ApiError, ApiResult, Code};
 use crate::store::{BatchOutcome, PreparedBatch, StoreError};
 
@@ -16,15 +15,9 @@ pub struct Job {
     pub(super) batch: PreparedBatch,
     pub(super) queued_at: Instant,
     pub(super) reply: oneshot::Sender<Result<BatchOutcome, Arc<StoreError>>>,
-    /// Given back when the job is answered.
-    pub(super) _held: Held,
-}
-
-/// What a job holds until its events have their numbers. It goes with the job, not with the
-/// handler, whose client may leave at any time.
-pub(super) struct Held {
-    _room: OwnedSemaphorePermit,
-    _no_key_ends: NoKeyEnds,
+    /// Given back when the job is answered. It goes with the job, not with the handler, whose
+    /// client may leave at any time.
+    pub(super) _room: OwnedSemaphorePermit,
 }
 
 /// The handlers' end.
@@ -53,11 +46,7 @@ impl CommitQueue {
     ///
     /// # Errors
     /// `OVERLOADED` at once when there is no room; the store's failure.
-    pub async fn commit(
-        &self,
-        batch: PreparedBatch,
-        no_key_ends: NoKeyEnds,
-    ) -> ApiResult<BatchOutcome> {
+    pub async fn commit(&self, batch: PreparedBatch) -> ApiResult<BatchOutcome> {
         let size = u32::try_from(batch.events.len()).unwrap_or(u32::MAX);
         let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(size) else {
             self.metrics.requests_shed[ShedReason::QueueFull].inc();
@@ -65,8 +54,7 @@ impl CommitQueue {
             return Err(ApiError::new(Code::Overloaded, message).retry_after(1));
         };
         let (reply, answer) = oneshot::channel();
-        let held = Held { _room: room, _no_key_ends: no_key_ends };
-        let job = Job { batch, queued_at: Instant::now(), reply, _held: held };
+        let job = Job { batch, queued_at: Instant::now(), reply, _room: room };
         let stopped =
             || ApiError::new(Code::ServiceUnavailable, "the sequencer is stopping").retry_after(1);
         self.sender.send(job).map_err(|_| stopped())?;

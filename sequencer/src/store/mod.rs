@@ -9,6 +9,8 @@
 //! What is accepted under which number is decided by [`sequencing`], which knows no database; a
 //! driver loads the facts, asks it, and writes the result.
 
+mod group;
+mod known;
 mod model;
 pub mod sequencing;
 pub mod sqlite;

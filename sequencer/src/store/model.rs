@@ -10,8 +10,6 @@ pub struct PreparedEvent {
     pub event: Event,
     /// Its signing hash, computed once.
     pub signing_hash: Hash32,
-    /// When the key that signed it is good: the moment of the number counts (VES 9.2).
-    pub key_window: KeyWindow,
 }
 
 /// The good events of one request, all of one stream, in request order.

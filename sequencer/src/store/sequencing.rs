@@ -3,12 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
-use ves::{Event, Hash32, KeyStatus, Refusal, Sig64, Timestamp};
+use ves::{Event, Hash32, KeyStatus, KeyWindow, Refusal, Sig64, Timestamp};
 
 use super::model::{BatchOutcome, EventOutcome, Placement, PreparedBatch, PreparedEvent};
 
 /// `(entity_type, entity_id)` inside a stream.
 pub type EntityKey<'a> = (&'a str, &'a str);
+
+/// `(agent_id, key_id)` inside a tenant.
+pub type AgentKeyName = (Uuid, u32);
 
 /// The members of a stored event that a re-submission must repeat exactly (VES 12.2).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,8 +49,8 @@ impl Fingerprint {
     }
 }
 
-/// What a driver knows about one stream under its lock. It holds every event id, command id and
-/// entity of the batches to be decided, as far as the store has them.
+/// What a driver knows about one stream under its lock. It holds every event id, command id,
+/// entity and key of the batches to be decided, as far as the store has them.
 #[derive(Default)]
 pub struct StreamFacts<'a> {
     /// Last number given.
@@ -60,6 +63,9 @@ pub struct StreamFacts<'a> {
     pub commands: HashSet<Uuid>,
     /// Versions of known entities.
     pub versions: HashMap<EntityKey<'a>, u64>,
+    /// Windows of the agents' keys. The moment of the number counts (VES 9.2), so they are read in
+    /// the transaction that gives it: what was true when the signature was checked may be over.
+    pub keys: HashMap<AgentKeyName, KeyWindow>,
 }
 
 /// An accepted event on its way into the store.
@@ -118,9 +124,10 @@ fn check(
         let offered = Fingerprint::of(event, prepared.signing_hash);
         return Err(stored.resubmitted(&offered, *placement));
     }
-    let status = prepared.key_window.live_status(sequenced_at);
-    if status != KeyStatus::Active {
-        return Err(EventOutcome::Refused(Refusal::AgentKeyInvalid(status.as_str())));
+    let status = facts.keys.get(&key_of(event)).map(|window| window.live_status(sequenced_at));
+    if status != Some(KeyStatus::Active) {
+        let reason = status.map_or("not_found", KeyStatus::as_str);
+        return Err(EventOutcome::Refused(Refusal::AgentKeyInvalid(reason)));
     }
     if let Some(command_id) = event.command_id {
         // Taken by an earlier valid event of this request, even if that one fails below.
@@ -153,6 +160,12 @@ fn accept<'a>(
     let version = facts.versions.entry(entity_of(event)).or_insert(0);
     *version += 1;
     *version
+}
+
+/// The key that signed an event.
+#[must_use]
+pub fn key_of(event: &Event) -> AgentKeyName {
+    (event.source_agent_id, event.agent_key_id)
 }
 
 /// The entity an event is about.

@@ -1,13 +1,14 @@
 //! What every store driver must do, written against the trait: another driver adds one line.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sequencer::server;
 use sequencer::store::sqlite::{Migration, SqliteOptions, SqliteStore};
 use sequencer::store::{
-    BatchOutcome, EventOutcome, Inserted, Placement, PreparedBatch, PreparedEvent, Sealed, Store,
-    StoreError,
+    AgentKeyRecord, BatchOutcome, EventOutcome, Inserted, Placement, PreparedBatch, PreparedEvent,
+    Sealed, Store, StoreError,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -55,6 +56,7 @@ behaviours! { sqlite:
     log::a_repeat_is_found_whatever_its_commit
     log::time_never_goes_back
     log::a_key_must_be_good_at_the_moment_of_the_number
+    log::a_key_that_ended_gets_no_number
     log::pages_end_at_the_head
     pages::pages_end_with_the_event_that_fills_them
     log::streams_are_walked_in_order
@@ -82,15 +84,29 @@ const ALWAYS: KeyWindow =
 
 fn prepared(events: Vec<Event>) -> PreparedBatch {
     let stream = events[0].stream;
-    let with_hash = |event: Event| PreparedEvent {
-        signing_hash: event.signing_hash(),
-        event,
-        key_window: ALWAYS,
-    };
+    let with_hash = |event: Event| PreparedEvent { signing_hash: event.signing_hash(), event };
     PreparedBatch { stream, events: events.into_iter().map(with_hash).collect() }
 }
 
+/// Commits after it has registered the keys of all events, unless they are.
 async fn commit(store: &dyn Store, batches: &[PreparedBatch], now: i64) -> Vec<BatchOutcome> {
+    let events = batches.iter().flat_map(|batch| &batch.events).map(|prepared| &prepared.event);
+    let keys: BTreeSet<_> = events
+        .map(|event| (event.stream.tenant_id, event.source_agent_id, event.agent_key_id))
+        .collect();
+    for (tenant_id, agent_id, key_id) in keys {
+        let (algorithm, public_key, created_at) = (1, [7; 32], at(0));
+        let key = AgentKeyRecord {
+            tenant_id,
+            agent_id,
+            key_id,
+            algorithm,
+            public_key,
+            window: ALWAYS,
+            created_at,
+        };
+        store.insert_agent_key(&key).await.unwrap();
+    }
     store.commit_events(batches, at(now), 1).await.unwrap()
 }
 
@@ -209,11 +225,10 @@ mod log {
     pub(super) async fn a_key_must_be_good_at_the_moment_of_the_number(store: &dyn Store) {
         let agent = Agent::new();
         let until = KeyWindow { valid_to: Some(at(100)), ..ALWAYS };
-        let batch = || {
-            let mut batch = prepared(agent.events(1));
-            batch.events[0].key_window = until;
-            batch
-        };
+        let mut key = identities::agent_key(&agent, agent.key_id);
+        key.window = until;
+        store.insert_agent_key(&key).await.unwrap();
+        let batch = || prepared(agent.events(1));
         let expired = EventOutcome::Refused(Refusal::AgentKeyInvalid("expired"));
         let replayed = [batch()];
         for (batch, now, expect) in [
@@ -224,6 +239,27 @@ mod log {
         ] {
             assert_eq!(commit(store, &batch, now).await[0].events, [expect], "at {now}");
         }
+    }
+
+    pub(super) async fn a_key_that_ended_gets_no_number(store: &dyn Store) {
+        let agent = Agent::new();
+        let (tenant, next) = (agent.stream.tenant_id, agent.with_key(2));
+        let refused = |why| EventOutcome::Refused(Refusal::AgentKeyInvalid(why));
+        let unknown = [prepared(next.events(1))];
+        let nobody = store.commit_events(&unknown, at(1), 1).await.unwrap();
+        assert_eq!(nobody[0].events, [refused("not_found")]);
+        commit(store, &[prepared(agent.events(1))], 100).await;
+        // The clock went back meanwhile: the key ends after what it has signed nevertheless.
+        let key = identities::agent_key(&agent, 2);
+        store.rotate_agent_key(&key, at(50)).await.unwrap();
+        assert_eq!(identities::window(store, &agent, 1).await.valid_to, Some(at(100)));
+        let late = commit(store, &[prepared(agent.events(1))], 101).await;
+        assert_eq!(late[0].events, [refused("expired")]);
+        commit(store, &[prepared(next.events(1))], 102).await;
+        let revoked = store.revoke_agent_key(tenant, agent.id, 2, at(60)).await.unwrap().unwrap();
+        assert_eq!(revoked.window.revoked_at, Some(at(103)));
+        let late = commit(store, &[prepared(next.events(1))], 103).await;
+        assert_eq!(late[0].events, [refused("revoked")]);
     }
 
     pub(super) async fn pages_end_at_the_head(store: &dyn Store) {
@@ -268,6 +304,7 @@ mod log {
 
     pub(super) async fn concurrent_commits_are_one_after_the_other(store: &dyn Store) {
         let agent = Agent::new();
+        store.insert_agent_key(&identities::agent_key(&agent, 1)).await.unwrap();
         let batch = || [prepared(agent.events(3))];
         let batches: Vec<_> = (0..20).map(|_| batch()).collect();
         let commits = batches.iter().map(|batch| store.commit_events(batch, at(1), 1));

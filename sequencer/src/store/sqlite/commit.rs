@@ -6,7 +6,7 @@
 //! about the events; write and commit. Every trip takes its input as JSON arrays, so each
 //! statement is prepared once, and the number of trips does not depend on the events.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use catalog::label::DbOperation;
@@ -18,9 +18,11 @@ use uuid::Uuid;
 use uuid::fmt::Simple;
 use ves::{Hash32, Sig64, Stream, Timestamp};
 
-use super::super::sequencing::{EntityKey, Fingerprint, NewRow, StreamFacts, decide, entity_of};
-use super::super::{BatchOutcome, EventOutcome, PreparedBatch, PreparedEvent, StoreError};
-use super::known::{Known, KnownEntity, KnownStream};
+use super::super::group::{
+    Group, Groups, all_accepted, corrupt, decide_all, group, recall, remember,
+};
+use super::super::sequencing::{AgentKeyName, EntityKey, Fingerprint, NewRow, entity_of, key_of};
+use super::super::{BatchOutcome, PreparedBatch, StoreError};
 use super::{SqliteStore, row, store_error};
 
 /// Begins, and reads the heads of the streams named as `[tenant, store]`. The ids of new rows are
@@ -33,8 +35,8 @@ const BEGIN: &str = "
     UNION ALL SELECT -1, COALESCE((SELECT max(id) FROM streams), 0),
         COALESCE((SELECT max(id) FROM entities), 0), 0";
 
-/// Events by `[stream, event_id]`, commands by `[stream, command_id]`, and entities by
-/// `[stream, type, id]`.
+/// Events by `[stream, event_id]`, commands by `[stream, command_id]`, entities by
+/// `[stream, type, id]`, and keys by `[tenant, agent, key_id]`.
 const LOAD: &str = "
     SELECT 'event' AS kind, e.stream, e.event_id, e.sequence_number, e.sequenced_at,
         e.key_version, e.signing_hash, e.agent_signature, e.command_id, e.base_version
@@ -47,7 +49,10 @@ const LOAD: &str = "
         (SELECT e.entity_version FROM events e WHERE e.entity = n.id
             ORDER BY e.sequence_number DESC LIMIT 1))) AS entities
     FROM jsonb_each(?) j CROSS JOIN entities n ON n.stream = j.value ->> 0
-        AND n.entity_type = j.value ->> 1 AND n.entity_id = j.value ->> 2";
+        AND n.entity_type = j.value ->> 1 AND n.entity_id = j.value ->> 2;
+    SELECT 'key' AS kind, j.key AS place, k.status, k.valid_from, k.valid_to, k.revoked_at
+    FROM jsonb_each(?) j CROSS JOIN agent_keys k ON k.tenant_id = unhex(j.value ->> 0)
+        AND k.agent_id = unhex(j.value ->> 1) AND k.key_id = j.value ->> 2";
 
 /// Streams as `[id, tenant, store, head, updated_at]`, entities as `[id, stream, type, id]`, events
 /// as [`EventRow`] writes them. OR FAIL spares SQLite a journal per statement: whatever fails,
@@ -72,22 +77,6 @@ const WRITE: &str = "
     FROM jsonb_each(?) j;
     COMMIT";
 
-/// One stream's part of a commit.
-#[derive(Default)]
-struct Group<'a> {
-    batches: Vec<&'a PreparedBatch>,
-    /// Row id.
-    id: i64,
-    /// False until the stream has its first event.
-    exists: bool,
-    facts: StreamFacts<'a>,
-    /// Row ids of known entities.
-    entities: HashMap<EntityKey<'a>, i64>,
-    rows: Vec<NewRow<'a>>,
-}
-
-type Groups<'a> = BTreeMap<Stream, Group<'a>>;
-
 impl SqliteStore {
     pub(super) async fn commit(
         &self,
@@ -100,9 +89,7 @@ impl SqliteStore {
         let mut groups = group(batches);
         if recall(transaction.known(), &mut groups) {
             let outcomes = decide_all(&mut groups, batches, now, key_version)?;
-            if outcomes.iter().flat_map(|batch| &batch.events).all(is_accepted)
-                && write_new(transaction.connection()?, &mut groups).await?
-            {
+            if all_accepted(&outcomes) && write_new(transaction.connection()?, &mut groups).await? {
                 remember(transaction.known(), groups);
                 transaction.finished();
                 return Ok(outcomes);
@@ -127,70 +114,11 @@ impl SqliteStore {
     }
 }
 
-fn group(batches: &[PreparedBatch]) -> Groups<'_> {
-    let mut groups = Groups::new();
-    for batch in batches {
-        groups.entry(batch.stream).or_default().batches.push(batch);
-    }
-    groups
-}
-
-fn is_accepted(outcome: &EventOutcome) -> bool {
-    matches!(outcome, EventOutcome::Accepted(_))
-}
-
-fn decide_all<'a>(
-    groups: &mut Groups<'a>,
-    batches: &'a [PreparedBatch],
-    now: Timestamp,
-    key_version: u32,
-) -> Result<Vec<BatchOutcome>, StoreError> {
-    let decide_one = |batch: &'a PreparedBatch| {
-        let group = groups.get_mut(&batch.stream).ok_or_else(|| corrupt("stream"))?;
-        Ok(decide(&mut group.facts, batch, now, key_version, &mut group.rows))
-    };
-    batches.iter().map(decide_one).collect()
-}
-
-/// Fills the groups from memory; false when some stream or entity is not there.
-fn recall<'a>(known: &Known, groups: &mut Groups<'a>) -> bool {
-    for (stream, group) in groups {
-        let Some(row) = known.stream(stream) else { return false };
-        (group.id, group.exists) = (row.id, true);
-        group.facts.head_sequence = row.head_sequence;
-        group.facts.updated_at = Some(row.updated_at);
-        for prepared in group.batches.iter().flat_map(|batch| &batch.events) {
-            let key = entity_of(&prepared.event);
-            if group.entities.contains_key(&key) {
-                continue;
-            }
-            let Some(entity) = known.entity(row.id, key) else { return false };
-            group.entities.insert(key, entity.id);
-            group.facts.versions.insert(key, entity.version);
-        }
-    }
-    true
-}
-
-/// Keeps what a commit left behind for the next one.
-fn remember(known: &mut Known, groups: Groups<'_>) {
-    for (stream, group) in groups {
-        let Some(updated_at) = group.facts.updated_at else { continue };
-        let head_sequence = group.facts.head_sequence;
-        known.learn_stream(stream, KnownStream { id: group.id, head_sequence, updated_at });
-        for (key, id) in group.entities {
-            if let Some(&version) = group.facts.versions.get(&key) {
-                known.learn_entity(group.id, key, KnownEntity { id, version });
-            }
-        }
-    }
-}
-
 /// Writes in one trip, on the assumption that no event and no command is in the store yet; false,
 /// and nothing written, when its unique keys say otherwise.
 async fn write_new(
     connection: &mut SqliteConnection,
-    groups: &mut Groups<'_>,
+    groups: &mut Groups<'_, i64>,
 ) -> Result<bool, StoreError> {
     static BEGIN_AND_WRITE: LazyLock<String> =
         LazyLock::new(|| ["BEGIN IMMEDIATE;", WRITE].concat());
@@ -219,13 +147,13 @@ async fn write(
 /// Reads the heads, gives ids to new streams, and returns the highest entity id.
 async fn begin(
     connection: &mut SqliteConnection,
-    groups: &mut Groups<'_>,
+    groups: &mut Groups<'_, i64>,
 ) -> Result<i64, StoreError> {
     let names: Vec<(Simple, Simple)> = groups.keys().map(stream_name).collect();
     let found =
         sqlx::query(BEGIN).bind(json(&names)?).fetch_all(connection).await.map_err(store_error)?;
     let (mut last_stream, mut last_entity) = (0, 0);
-    let mut groups: Vec<&mut Group<'_>> = groups.values_mut().collect();
+    let mut groups: Vec<&mut Group<'_, i64>> = groups.values_mut().collect();
     for found in &found {
         let place: i64 = row::integer(found, "place")?;
         let Some(group) = usize::try_from(place).ok().and_then(|place| groups.get_mut(place))
@@ -234,60 +162,89 @@ async fn begin(
             last_entity = row::integer(found, "head_sequence")?;
             continue;
         };
-        group.id = row::integer(found, "id")?;
+        group.row = row::integer(found, "id")?;
         group.exists = true;
         group.facts.head_sequence = row::integer(found, "head_sequence")?;
         group.facts.updated_at = Some(row::time(found, "updated_at")?);
     }
     for group in groups.into_iter().filter(|group| !group.exists) {
         last_stream += 1;
-        group.id = last_stream;
+        group.row = last_stream;
     }
     Ok(last_entity)
 }
 
-/// Reads what [`decide`] needs to know about the events of existing streams.
+/// What [`LOAD`] asks about, and whose answer is whose.
+#[derive(Default)]
+struct Questions<'a> {
+    events: Vec<(i64, Simple)>,
+    commands: Vec<(i64, Simple)>,
+    entities: BTreeSet<(i64, EntityKey<'a>)>,
+    keys: BTreeSet<(Uuid, AgentKeyName)>,
+}
+
+impl<'a> Questions<'a> {
+    fn about(groups: &Groups<'a, i64>) -> Self {
+        let mut questions = Self::default();
+        for (stream, group) in groups {
+            for event in group.events().map(|prepared| &prepared.event) {
+                questions.keys.insert((stream.tenant_id, key_of(event)));
+                if group.exists {
+                    questions.events.push((group.row, event.event_id.simple()));
+                    questions.commands.extend(event.command_id.map(|id| (group.row, id.simple())));
+                    questions.entities.insert((group.row, entity_of(event)));
+                }
+            }
+        }
+        questions
+    }
+}
+
+/// Reads what the decision needs to know about the events.
 async fn load<'a>(
     connection: &mut SqliteConnection,
-    groups: &mut Groups<'a>,
+    groups: &mut Groups<'a, i64>,
 ) -> Result<(), StoreError> {
-    let (mut events, mut commands) = (Vec::new(), Vec::new());
-    let mut entities: BTreeSet<(i64, EntityKey<'a>)> = BTreeSet::new();
-    for group in groups.values().filter(|group| group.exists) {
-        for PreparedEvent { event, .. } in group.batches.iter().flat_map(|batch| &batch.events) {
-            events.push((group.id, event.event_id.simple()));
-            commands.extend(event.command_id.map(|id| (group.id, id.simple())));
-            entities.insert((group.id, entity_of(event)));
-        }
-    }
-    if events.is_empty() {
-        return Ok(());
-    }
-    let entities: Vec<(i64, EntityKey<'a>)> = entities.into_iter().collect();
-    let names: Vec<(i64, &str, &str)> =
-        entities.iter().map(|(stream, (kind, id))| (*stream, *kind, *id)).collect();
+    let Questions { events, commands, entities, keys } = Questions::about(groups);
+    let entities: Vec<_> = entities.into_iter().collect();
+    let names: Vec<_> = entities.iter().map(|(row, (kind, id))| (row, kind, id)).collect();
+    let keys: Vec<_> = keys.into_iter().collect();
+    let key_names: Vec<_> =
+        keys.iter().map(|(tenant, (agent, id))| (tenant.simple(), agent.simple(), id)).collect();
     let found = sqlx::query(LOAD)
         .bind(json(&events)?)
         .bind(json(&commands)?)
         .bind(json(&names)?)
+        .bind(json(&key_names)?)
         .fetch_all(connection)
         .await
         .map_err(store_error)?;
-    let mut by_id: HashMap<i64, &mut Group<'a>> =
-        groups.values_mut().map(|group| (group.id, group)).collect();
+    for found in found.iter().filter(|found| row::text(found, "kind").is_ok_and(|k| k == "key")) {
+        let place: usize = row::integer(found, "place")?;
+        let (tenant_id, key) = *keys.get(place).ok_or_else(|| corrupt("key"))?;
+        let window = row::key_window(found)?;
+        for (_, group) in groups.iter_mut().filter(|(stream, _)| stream.tenant_id == tenant_id) {
+            group.facts.keys.insert(key, window);
+        }
+    }
+    let mut by_row: HashMap<i64, &mut Group<'a, i64>> =
+        groups.values_mut().map(|group| (group.row, group)).collect();
     for found in &found {
         let kind = row::text(found, "kind")?;
+        if kind == "key" {
+            continue;
+        }
         if kind == "entities" {
             for (place, id, version) in parse::<(usize, i64, u64)>(&row::text(found, &kind)?)? {
                 let (stream, key) = *entities.get(place).ok_or_else(|| corrupt("entity"))?;
-                let group = by_id.get_mut(&stream).ok_or_else(|| corrupt("stream"))?;
+                let group = by_row.get_mut(&stream).ok_or_else(|| corrupt("stream"))?;
                 group.entities.insert(key, id);
                 group.facts.versions.insert(key, version);
             }
             continue;
         }
         let stream: i64 = row::integer(found, "stream")?;
-        let group = by_id.get_mut(&stream).ok_or_else(|| corrupt("stream"))?;
+        let group = by_row.get_mut(&stream).ok_or_else(|| corrupt("stream"))?;
         if kind == "event" {
             let (event_id, known) = known_event(found)?;
             group.facts.events.insert(event_id, known);
@@ -318,20 +275,19 @@ struct Input {
 }
 
 impl Input {
-    fn collect(groups: &mut Groups<'_>, mut last_entity: i64) -> Result<Self, StoreError> {
+    fn collect(groups: &mut Groups<'_, i64>, mut last_entity: i64) -> Result<Self, StoreError> {
         let (mut streams, mut entities, mut events) = (Vec::new(), Vec::new(), Vec::new());
         for (stream, group) in groups.iter_mut() {
             let (tenant, store) = stream_name(stream);
-            let updated_at = group.facts.updated_at.map_or(0, Timestamp::as_micros);
-            streams.push((group.id, tenant, store, group.facts.head_sequence, updated_at));
+            streams.push((group.row, tenant, store, group.facts.head_sequence, group.updated_at()));
             for new in &group.rows {
                 let key = entity_of(&new.prepared.event);
                 let entity = *group.entities.entry(key).or_insert_with(|| {
                     last_entity += 1;
-                    entities.push((last_entity, group.id, key.0, key.1));
+                    entities.push((last_entity, group.row, key.0, key.1));
                     last_entity
                 });
-                events.push(EventRow { stream: group.id, entity, new });
+                events.push(EventRow { stream: group.row, entity, new });
             }
         }
         let (streams, entities) = (json(&streams)?, json(&entities)?);
@@ -378,10 +334,6 @@ impl Serialize for EventRow<'_> {
 
 fn stream_name(stream: &Stream) -> (Simple, Simple) {
     (stream.tenant_id.simple(), stream.store_id.simple())
-}
-
-fn corrupt(what: &str) -> StoreError {
-    StoreError::Corrupt(format!("a row of another {what} than was asked for"))
 }
 
 fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {

@@ -49,10 +49,13 @@ impl KeyRegistry for SqliteStore {
     ) -> Result<Option<AgentKeyRecord>, StoreError> {
         let measured = self.measure(DbOperation::WriteAgentKey);
         let mut transaction = self.writer.begin().await?;
-        // A second revocation keeps the time of the first: history was judged by it.
+        transaction.known().forget_keys();
+        // A second revocation keeps the time of the first: history was judged by it. And it is
+        // after every event that was accepted, whatever the clock does.
         sqlx::query(
-            "UPDATE agent_keys SET status = 'revoked', revoked_at = COALESCE(revoked_at, ?)
-             WHERE tenant_id = ? AND agent_id = ? AND key_id = ?",
+            "UPDATE agent_keys SET status = 'revoked', revoked_at = COALESCE(revoked_at, max(?1,
+                1 + COALESCE((SELECT max(updated_at) FROM streams WHERE tenant_id = ?2), 0)))
+             WHERE tenant_id = ?2 AND agent_id = ?3 AND key_id = ?4",
         )
         .bind(at.as_micros())
         .bind(tenant_id.as_bytes().as_slice())
@@ -150,12 +153,21 @@ impl SqliteStore {
     ) -> Result<Inserted, StoreError> {
         let _measured = self.measure(DbOperation::WriteAgentKey);
         let mut transaction = self.writer.begin().await?;
+        transaction.known().forget_keys();
         let connection = transaction.connection()?;
         if insert_agent_key(connection, key).await? == Inserted::Exists {
             transaction.rollback().await?;
             return Ok(Inserted::Exists);
         }
         if let Some(retire_at) = retire_at {
+            // Not before an event that was accepted, whatever the clock does.
+            let last: i64 = sqlx::query_scalar(
+                "SELECT COALESCE(max(updated_at), 0) FROM streams WHERE tenant_id = ?",
+            )
+            .bind(key.tenant_id.as_bytes().as_slice())
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(store_error)?;
             // max() keeps the window well formed for a key that was not yet valid.
             sqlx::query(
                 "UPDATE agent_keys
@@ -163,7 +175,7 @@ impl SqliteStore {
                  WHERE tenant_id = ?2 AND agent_id = ?3 AND key_id < ?4 AND status = 'active'
                     AND (valid_to IS NULL OR valid_to > ?1)",
             )
-            .bind(retire_at.as_micros())
+            .bind(retire_at.as_micros().max(last))
             .bind(key.tenant_id.as_bytes().as_slice())
             .bind(key.agent_id.as_bytes().as_slice())
             .bind(key.key_id)

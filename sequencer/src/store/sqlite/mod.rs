@@ -9,7 +9,6 @@ mod commitments;
 mod credentials;
 mod events;
 mod keys;
-mod known;
 mod lock;
 mod open;
 mod row;

@@ -123,25 +123,23 @@ pub(super) fn commitment(row: &SqliteRow) -> Result<Commitment, StoreError> {
     Ok(commitment)
 }
 
+pub(super) fn key_window(row: &SqliteRow) -> Result<KeyWindow, StoreError> {
+    Ok(KeyWindow {
+        status: StoredStatus::parse(&text(row, "status")?).ok_or_else(|| corrupt("status"))?,
+        valid_from: optional_time(row, "valid_from")?,
+        valid_to: optional_time(row, "valid_to")?,
+        revoked_at: optional_time(row, "revoked_at")?,
+    })
+}
+
 pub(super) fn agent_key(row: &SqliteRow) -> Result<AgentKeyRecord, StoreError> {
-    let status = match text(row, "status")?.as_str() {
-        "active" => StoredStatus::Active,
-        "revoked" => StoredStatus::Revoked,
-        "expired" => StoredStatus::Expired,
-        _ => return Err(corrupt("status")),
-    };
     Ok(AgentKeyRecord {
         tenant_id: uuid(row, "tenant_id")?,
         agent_id: uuid(row, "agent_id")?,
         key_id: integer(row, "key_id")?,
         algorithm: integer(row, "algorithm")?,
         public_key: bytes(row, "public_key")?,
-        window: KeyWindow {
-            status,
-            valid_from: optional_time(row, "valid_from")?,
-            valid_to: optional_time(row, "valid_to")?,
-            revoked_at: optional_time(row, "revoked_at")?,
-        },
+        window: key_window(row)?,
         created_at: time(row, "created_at")?,
     })
 }

@@ -5,7 +5,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqliteConnection
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::super::StoreError;
-use super::known::Known;
+use super::super::known::Known;
 use super::store_error;
 
 /// The writer connection behind a fair lock.
@@ -22,7 +22,7 @@ struct State {
     /// request that is dropped at any await can not poison the connection.
     unfinished: bool,
     /// Emptied with every new connection.
-    known: Known,
+    known: Known<i64>,
 }
 
 /// A write transaction; dropped without [`WriteTransaction::commit`] it never happened.
@@ -94,7 +94,7 @@ impl WriteTransaction<'_> {
     }
 
     /// What earlier commits left behind.
-    pub(super) fn known(&mut self) -> &mut Known {
+    pub(super) fn known(&mut self) -> &mut Known<i64> {
         &mut self.state.known
     }
 

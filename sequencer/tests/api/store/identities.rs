@@ -1,10 +1,10 @@
 //! Keys and credentials of a store.
 
-use sequencer::store::{AgentKeyRecord, ApiKeyOrigin, ApiKeyRecord};
+use sequencer::store::{ApiKeyOrigin, ApiKeyRecord};
 
 use super::*;
 
-fn agent_key(agent: &Agent, key_id: u32) -> AgentKeyRecord {
+pub(super) fn agent_key(agent: &Agent, key_id: u32) -> AgentKeyRecord {
     AgentKeyRecord {
         tenant_id: agent.stream.tenant_id,
         agent_id: agent.id,
@@ -16,7 +16,7 @@ fn agent_key(agent: &Agent, key_id: u32) -> AgentKeyRecord {
     }
 }
 
-async fn window(store: &dyn Store, agent: &Agent, key_id: u32) -> KeyWindow {
+pub(super) async fn window(store: &dyn Store, agent: &Agent, key_id: u32) -> KeyWindow {
     let key = store.agent_key(agent.stream.tenant_id, agent.id, key_id).await.unwrap();
     key.unwrap().window
 }
