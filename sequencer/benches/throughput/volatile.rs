@@ -63,6 +63,11 @@ impl EventLog for Volatile {
         Ok(Head { head_sequence, ..Head::default() })
     }
 
+    async fn heads(&self, streams: &[Stream]) -> Result<Vec<u64>, StoreError> {
+        let heads = lock(&self.heads);
+        Ok(streams.iter().map(|stream| heads.get(stream).copied().unwrap_or(0)).collect())
+    }
+
     async fn events(
         &self,
         _: Stream,

@@ -80,6 +80,9 @@ pub trait EventLog: Send + Sync {
 
     /// Head and committed number of a stream; zeros when it does not exist.
     async fn head(&self, stream: Stream) -> Result<Head, StoreError>;
+    /// Highest numbers given, in the order of the streams; 0 for one that does not exist. One cheap
+    /// question, asked several times a second for all streams that somebody follows.
+    async fn heads(&self, streams: &[Stream]) -> Result<Vec<u64>, StoreError>;
     /// Events `from ..` ascending, at most `limit`, and the head they were read under. The page
     /// ends early with the event whose payload brings all of them to `max_bytes`.
     async fn events(

@@ -300,6 +300,10 @@ mod log {
             seen.extend(page.iter().map(|state| state.stream));
         }
         assert_eq!(seen, expect);
+        let unknown = Agent::new().stream;
+        let asked = [&expect[3..], &[unknown], &expect[..2]].concat();
+        assert_eq!(store.heads(&asked).await.unwrap(), [2, 2, 2, 2, 0, 2, 2]);
+        assert!(store.heads(&[]).await.unwrap().is_empty());
     }
 
     pub(super) async fn concurrent_commits_are_one_after_the_other(store: &dyn Store) {

@@ -336,7 +336,7 @@ fn stream_name(stream: &Stream) -> (Simple, Simple) {
     (stream.tenant_id.simple(), stream.store_id.simple())
 }
 
-fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Failed(error.into()))
 }
 

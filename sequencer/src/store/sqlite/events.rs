@@ -11,7 +11,7 @@ use ves::{Hash32, Sig64, Stream, Timestamp};
 use super::super::{
     BatchOutcome, EventLog, Head, LeafSource, PreparedBatch, StoreError, StoredEvent, StreamState,
 };
-use super::commit::json_ids;
+use super::commit::{json, json_ids};
 use super::{SqliteStore, row, store_error};
 
 /// A SELECT of stored events with this tail.
@@ -140,6 +140,23 @@ impl EventLog for SqliteStore {
                 .map(|root| row::bytes(&root, "new_state_root").map(Hash32))
                 .transpose()?,
         })
+    }
+
+    async fn heads(&self, streams: &[Stream]) -> Result<Vec<u64>, StoreError> {
+        let _measured = self.measure(DbOperation::ReadHead);
+        let both = |s: &Stream| format!("{}{}", s.tenant_id.simple(), s.store_id.simple());
+        let names: Vec<String> = streams.iter().map(both).collect();
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT COALESCE(s.head_sequence, 0) AS head_sequence FROM json_each(?) j
+             LEFT JOIN streams s ON s.tenant_id = unhex(substr(j.value, 1, 32))
+                AND s.store_id = unhex(substr(j.value, 33)) ORDER BY j.key",
+        )
+        .bind(json(&names)?)
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(store_error)?;
+        rows.iter().map(|found| row::integer(found, "head_sequence")).collect()
     }
 
     async fn events(
