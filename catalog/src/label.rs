@@ -139,6 +139,8 @@ label_values! {
         ReadApiKey => "read_api_key",
         /// Create, revoke or touch an API key.
         WriteApiKey => "write_api_key",
+        /// Who and what there is, counted for administrators.
+        ReadDirectory => "read_directory",
         /// The cheapest question, asked by readiness.
         Ping => "ping",
     }
@@ -150,7 +152,7 @@ impl DbOperation {
     pub fn table(self) -> &'static str {
         match self {
             Self::CommitEvents | Self::ReadEvents | Self::FindEvents | Self::ReadLeaves => "events",
-            Self::ReadHead | Self::Ping => "streams",
+            Self::ReadHead | Self::ReadDirectory | Self::Ping => "streams",
             Self::WriteCommitment | Self::ReadCommitments => "commitments",
             Self::ReadTiles => "tree_tiles",
             Self::ReadAgentKey | Self::WriteAgentKey => "agent_keys",

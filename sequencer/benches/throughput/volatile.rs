@@ -9,9 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use sequencer::store::sequencing::{StreamFacts, decide, key_of};
 use sequencer::store::{
-    AgentKeyRecord, ApiKeyRecord, Backlog, BatchOutcome, CommitmentLog, CredentialStore, EventLog,
-    Head, Inserted, KeyRegistry, LeafSource, PoolStatus, PreparedBatch, Sealed, SequencerKey,
-    Store, StoreError, StoredEvent, StreamState,
+    AgentKeyRecord, AgentSummary, ApiKeyRecord, Backlog, BatchOutcome, CommitmentLog,
+    CredentialStore, Directory, EventLog, Head, Inserted, KeyRegistry, LeafSource, Overview,
+    PoolStatus, PreparedBatch, Sealed, SequencerKey, Store, StoreError, StoreSummary, StoredEvent,
+    StreamState, TenantSummary,
 };
 use uuid::Uuid;
 use ves::merkle::Tile;
@@ -232,6 +233,52 @@ impl CredentialStore for Volatile {
 
     async fn count_active_api_keys(&self) -> Result<u64, StoreError> {
         Ok(lock(&self.api_keys).len() as u64)
+    }
+}
+
+#[async_trait]
+impl Directory for Volatile {
+    async fn overview(&self, _: Option<Uuid>, _: Timestamp) -> Result<Overview, StoreError> {
+        keeps_nothing()
+    }
+
+    async fn tenants(
+        &self,
+        _: Option<Uuid>,
+        _: Timestamp,
+        _: Option<Uuid>,
+        _: u32,
+    ) -> Result<Vec<TenantSummary>, StoreError> {
+        keeps_nothing()
+    }
+
+    async fn stores(
+        &self,
+        _: Option<Uuid>,
+        _: Option<Stream>,
+        _: u32,
+    ) -> Result<Vec<StoreSummary>, StoreError> {
+        keeps_nothing()
+    }
+
+    async fn agents(
+        &self,
+        _: (Option<Uuid>, Option<Uuid>),
+        _: Timestamp,
+        _: Option<(Uuid, Uuid)>,
+        _: u32,
+    ) -> Result<Vec<AgentSummary>, StoreError> {
+        keeps_nothing()
+    }
+
+    async fn agent_api_keys(
+        &self,
+        _: Uuid,
+        _: Uuid,
+        _: (&str, &str),
+        _: u32,
+    ) -> Result<Vec<ApiKeyRecord>, StoreError> {
+        keeps_nothing()
     }
 }
 

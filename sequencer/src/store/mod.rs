@@ -9,6 +9,7 @@
 //! What is accepted under which number is decided by [`sequencing`], which knows no database; a
 //! driver loads the facts, asks it, and writes the result.
 
+mod directory;
 mod group;
 mod known;
 mod model;
@@ -19,6 +20,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 use ves::{Commitment, Hash32, Stream, Timestamp, merkle::Tile};
 
+pub use directory::{AgentSummary, Directory, Overview, StoreSummary, TenantSummary};
 pub use model::{
     AgentKeyRecord, ApiKeyOrigin, ApiKeyRecord, Backlog, BatchOutcome, EventOutcome, Head,
     LeafSource, Placement, PoolStatus, PreparedBatch, PreparedEvent, SequencerKey, StoredEvent,
@@ -225,9 +227,11 @@ pub trait CredentialStore: Send + Sync {
     async fn count_active_api_keys(&self) -> Result<u64, StoreError>;
 }
 
-/// A durable store of all four.
+/// A durable store of all five.
 #[async_trait]
-pub trait Store: EventLog + CommitmentLog + KeyRegistry + CredentialStore + 'static {
+pub trait Store:
+    EventLog + CommitmentLog + KeyRegistry + CredentialStore + Directory + 'static
+{
     /// The cheapest question that proves that the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
     /// Connections in use.

@@ -17,6 +17,7 @@ use ves::{Commitment, Event, Hash32, KeyWindow, Refusal, StoredStatus, Stream, T
 
 use crate::agent::Agent;
 
+mod directory;
 mod identities;
 mod pages;
 
@@ -71,6 +72,9 @@ behaviours! { sqlite:
     identities::the_sequencers_id_is_kept
     identities::credentials_live_and_end
     identities::one_bootstrap_credential_is_live
+    directory::the_directory_counts_what_is_there
+    directory::agents_are_what_their_keys_say
+    directory::the_directory_is_paged_by_key
 }
 
 /// A moment in microseconds.

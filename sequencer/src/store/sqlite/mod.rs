@@ -7,6 +7,7 @@ mod audit;
 mod commit;
 mod commitments;
 mod credentials;
+mod directory;
 mod events;
 mod keys;
 mod lock;

@@ -56,7 +56,10 @@ pub(super) fn time(row: &SqliteRow, column: &str) -> Result<Timestamp, StoreErro
     Ok(Timestamp::from_micros(integer(row, column)?))
 }
 
-fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, StoreError> {
+pub(super) fn optional_time(
+    row: &SqliteRow,
+    column: &str,
+) -> Result<Option<Timestamp>, StoreError> {
     Ok(optional_integer(row, column)?.map(Timestamp::from_micros))
 }
 

@@ -98,7 +98,7 @@ pub(super) async fn the_sequencers_id_is_kept(store: &dyn Store) {
     assert_eq!(store.sequencer_id(Uuid::new_v4()).await.unwrap(), first);
 }
 
-fn credential(byte: u8, tenant_id: Uuid, origin: ApiKeyOrigin) -> ApiKeyRecord {
+pub(super) fn credential(byte: u8, tenant_id: Uuid, origin: ApiKeyOrigin) -> ApiKeyRecord {
     ApiKeyRecord {
         key_hash: Hash32([byte; 32]),
         key_prefix: format!("{byte:02x}").repeat(8),
