@@ -1,7 +1,6 @@
 //! What every handler may use, made once at start and passed on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use catalog::SequencerMetrics;
 use tokio::sync::Semaphore;
@@ -13,6 +12,7 @@ use crate::config::Config;
 use crate::health::Health;
 use crate::identity::Identity;
 use crate::ingest::CommitQueue;
+use crate::lifecycle::Lifecycle;
 use crate::sealing::Sealer;
 use crate::store::{Placement, Store};
 
@@ -54,24 +54,5 @@ impl App {
     ) -> Receipt {
         self.metrics.receipts_signed.inc();
         self.identity.receipt(stream, event_id, placement, signing_hash)
-    }
-}
-
-/// Where a process is in its life.
-#[derive(Debug, Default)]
-pub struct Lifecycle {
-    draining: AtomicBool,
-}
-
-impl Lifecycle {
-    /// True from the stop signal on.
-    #[must_use]
-    pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
-    }
-
-    /// Begins to stop.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
     }
 }

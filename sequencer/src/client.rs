@@ -203,6 +203,19 @@ impl Client {
         self.get(&format!("/api/v1/ves/proofs/{sequence_number}?{}", query(stream))).await
     }
 
+    /// Tells the server behind an operations port to drain; gives the time until its API port
+    /// closes.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn drain(&self, delay: Option<Duration>) -> Result<Duration> {
+        let delay = delay.map(|delay| format!("?delay_seconds={}", delay.as_secs()));
+        let path = format!("/drain{}", delay.unwrap_or_default());
+        let answer: Value = self.post(&path, &json!({})).await?;
+        let seconds = answer["closes_in_seconds"].as_f64().unwrap_or_default();
+        Ok(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         let url = self.url(path)?;
         answer(url.clone(), self.http.get(url)).await

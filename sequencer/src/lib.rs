@@ -17,6 +17,7 @@ pub mod health;
 pub mod http;
 pub mod identity;
 pub mod ingest;
+pub mod lifecycle;
 pub mod process;
 pub mod sealing;
 pub mod secrets;

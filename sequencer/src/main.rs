@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use sequencer::commands::{self, DemoArgs, KeysCommand, VerifyArgs};
+use sequencer::commands::{self, DemoArgs, DrainArgs, KeysCommand, VerifyArgs};
 use sequencer::config::Config;
 
 /// An event sequencer: signed events in, gapless numbers and signed receipts out.
@@ -29,6 +29,8 @@ enum Command {
     /// Make agent keys, sign events, register keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Take a running server out of its balancer: not ready at once, serving until a delay is over
+    Drain(DrainArgs),
     /// Bring the store's schema up to date and exit
     Migrate(Box<Config>),
     /// Print the effective configuration, secrets redacted
@@ -45,6 +47,7 @@ async fn main() -> ExitCode {
             Command::Demo(arguments) => commands::demo(&arguments).await,
             Command::Verify(arguments) => commands::verify(&arguments).await,
             Command::Keys(command) => commands::keys(command).await,
+            Command::Drain(arguments) => commands::drain(&arguments).await,
             Command::Migrate(config) => commands::migrate(&config).await,
             Command::Config(config) => commands::show_config(&config),
         },

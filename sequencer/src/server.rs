@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::app::{App, Lifecycle};
+use crate::app::App;
 use crate::auth::{AgentKeys, Authenticator, api_key};
 use crate::clock;
 use crate::config::{Config, Secret};
@@ -22,6 +22,7 @@ use crate::http::server::{Limits, serve};
 use crate::http::service;
 use crate::identity::Identity;
 use crate::ingest::{commit_loop, commit_queue};
+use crate::lifecycle::Lifecycle;
 use crate::sealing::{SealPolicy, Sealer};
 use crate::secrets::Secrets;
 use crate::store::sqlite::{Migration, SqliteOptions, SqliteStore};
@@ -37,9 +38,9 @@ pub struct Server {
     ops_address: SocketAddr,
     bootstrap_key: Secret,
     created: Vec<String>,
-    stop_api: CancellationToken,
     stop_background: CancellationToken,
     stop_ops: CancellationToken,
+    lifecycle: JoinHandle<()>,
     api: JoinHandle<()>,
     ops: JoinHandle<()>,
     background: Vec<JoinHandle<()>>,
@@ -133,13 +134,16 @@ impl Server {
             config,
         });
         let limits = limits(&app.config);
-        let (stop_api, stop_ops) = (CancellationToken::new(), CancellationToken::new());
-        let stop_background = CancellationToken::new();
+        let (stop_background, stop_ops) = (CancellationToken::new(), CancellationToken::new());
         let serve_on = |listener, surface, stop: &CancellationToken| {
             tokio::spawn(serve(listener, service(Arc::clone(&app), surface), limits, stop.clone()))
         };
         Ok(Self {
-            api: serve_on(api, Surface::Api, &stop_api),
+            lifecycle: tokio::spawn({
+                let app = Arc::clone(&app);
+                async move { app.lifecycle.run().await }
+            }),
+            api: serve_on(api, Surface::Api, app.lifecycle.closing()),
             ops: serve_on(ops, Surface::Operations, &stop_ops),
             background: start_background(&app, &stop_background),
             app,
@@ -147,7 +151,6 @@ impl Server {
             ops_address,
             bootstrap_key,
             created,
-            stop_api,
             stop_background,
             stop_ops,
             committer,
@@ -178,14 +181,19 @@ impl Server {
         &self.created
     }
 
-    /// Stops in order: not ready, wait for balancers, finish requests, flush, close the store.
+    /// Waits until a request asks the process to end.
+    pub async fn exit_requested(&self) {
+        self.app.lifecycle.exit_requested().cancelled().await;
+    }
+
+    /// Stops in order: not ready, wait for balancers, finish requests, flush, close the store. A
+    /// drain that began before goes on with its own delay.
     ///
     /// # Errors
     /// When a part of it ended by a panic.
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.app.lifecycle.drain();
-        tokio::time::sleep(self.app.config.drain_delay()).await;
-        self.stop_api.cancel();
+        self.app.lifecycle.drain(self.app.config.drain_delay());
+        self.lifecycle.await.context("the drain ended badly")?;
         self.api.await.context("the API port ended badly")?;
         self.stop_background.cancel();
         for task in self.background {

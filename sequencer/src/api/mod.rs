@@ -20,6 +20,7 @@ pub async fn call(app: &App, endpoint: Endpoint, request: Request<'_>) -> ApiRes
         Endpoint::Health => operations::health(),
         Endpoint::Ready => operations::ready(app).await,
         Endpoint::Metrics => Ok(operations::metrics(app).await),
+        Endpoint::Drain => operations::drain(app, &request),
         Endpoint::HealthDetailed => operations::health_detailed(app, &request).await,
         Endpoint::SequencerInfo => operations::sequencer_info(app),
         Endpoint::Ingest => events::ingest(app, &request).await,

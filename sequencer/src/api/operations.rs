@@ -1,5 +1,7 @@
 //! Health, readiness, metrics, and who this sequencer is.
 
+use std::time::Duration;
+
 use serde_json::json;
 use ves::Hash32;
 use ves::envelope::{MAX_ENTITY_ID_BYTES, MAX_ENTITY_TYPE_BYTES, MAX_EVENT_TYPE_BYTES};
@@ -8,7 +10,7 @@ use warp::http::StatusCode;
 
 use crate::app::App;
 use crate::clock;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 use crate::health::{Report, Status};
 use crate::http::{Reply, Request};
 use crate::process;
@@ -16,6 +18,8 @@ use crate::store::PoolStatus;
 
 /// Name of the service in `/health`.
 const SERVICE: &str = "stateset-sequencer";
+/// Longest wait between "not ready" and the closed port that a request may ask for: an hour.
+const MAX_DRAIN_DELAY_SECONDS: u64 = 3_600;
 
 /// The process can make progress. Never asks the store: a restart would not mend that.
 pub(super) fn health() -> ApiResult<Reply> {
@@ -79,11 +83,38 @@ fn pool_status(pool: PoolStatus) -> &'static str {
     }
 }
 
-pub(super) async fn health_detailed(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
-    let caller = request.caller()?;
-    if !caller.is_platform() {
-        return Err(crate::auth::forbidden("this needs the platform's credential".to_owned()));
+fn require_platform(request: &Request<'_>) -> ApiResult<()> {
+    if request.caller()?.is_platform() {
+        return Ok(());
     }
+    Err(crate::auth::forbidden("this needs the platform's credential".to_owned()))
+}
+
+/// Begins to drain as SIGTERM does, and ends the process when `exit` says so. May be repeated:
+/// the first call decides the delay.
+pub(super) fn drain(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
+    require_platform(request)?;
+    let exit = request.query.optional_flag("exit")?.unwrap_or(false);
+    let default = app.config.drain_delay().as_secs();
+    let delay = request.query.number("delay_seconds", default)?;
+    if delay > MAX_DRAIN_DELAY_SECONDS {
+        let problem = format!("must be 0 to {MAX_DRAIN_DELAY_SECONDS}");
+        return Err(ApiError::field("delay_seconds", &problem));
+    }
+    let closes_in = app.lifecycle.drain(Duration::from_secs(delay));
+    if exit {
+        app.lifecycle.exit();
+    }
+    tracing::info!(closes_in_seconds = closes_in.as_secs_f64(), exit, "draining by request");
+    Reply::json(&json!({
+        "status": "draining",
+        "closes_in_seconds": closes_in.as_secs_f64(),
+        "exit": app.lifecycle.exit_requested().is_cancelled(),
+    }))
+}
+
+pub(super) async fn health_detailed(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
+    require_platform(request)?;
     let report = app.health.report(app).await;
     Reply::json(&json!({ "status": report.status(), "components": report.components }))
 }

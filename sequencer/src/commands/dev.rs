@@ -47,7 +47,10 @@ pub async fn dev(config: Config) -> anyhow::Result<ExitCode> {
     }
     say("");
     say("Running until Ctrl-C.");
-    signals.next().await;
+    tokio::select! {
+        _ = signals.next() => {}
+        () = server.exit_requested() => {}
+    }
     say("Stopping.");
     stop(server, &mut signals).await
 }

@@ -6,6 +6,7 @@
 mod credential;
 mod demo;
 mod dev;
+mod drain;
 mod keys;
 mod serve;
 mod verify;
@@ -21,6 +22,7 @@ use crate::server;
 pub use credential::Credential;
 pub use demo::{DemoArgs, demo};
 pub use dev::dev;
+pub use drain::{DrainArgs, drain};
 pub use keys::{KeysCommand, keys};
 pub use serve::serve;
 pub use verify::{VerifyArgs, verify};

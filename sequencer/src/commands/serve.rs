@@ -11,7 +11,8 @@ use crate::secrets::BOOTSTRAP_FILE;
 use crate::server::Server;
 use crate::telemetry;
 
-/// Serves until SIGTERM or SIGINT, then stops in order. A second signal ends it at once.
+/// Serves until SIGTERM, SIGINT or a drain with exit, then stops in order. A second signal ends it
+/// at once.
 ///
 /// # Errors
 /// When it cannot start, or a part of it ended badly.
@@ -27,8 +28,11 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         operations = %server.ops_address(),
         "serving"
     );
-    let name = signals.next().await;
-    tracing::info!(signal = name, "stopping");
+    let cause = tokio::select! {
+        signal = signals.next() => signal,
+        () = server.exit_requested() => "POST /drain",
+    };
+    tracing::info!(cause, "stopping");
     stop(server, &mut signals).await
 }
 

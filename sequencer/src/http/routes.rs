@@ -103,6 +103,7 @@ routes! {
     ApiKeys: Api Get "/api/v1/admin/api-keys" ADMIN, GET;
     RevokeApiKey: Api Delete "/api/v1/admin/api-keys/{key_prefix}" ADMIN, GET_ONE;
     Metrics: Operations Get "/metrics" OPEN, &[200];
+    Drain: Operations Post "/drain" ADMIN, &[200, 400, 401, 403, 413, 415, 500, 503, 504];
     HealthDetailed: Operations Get "/health/detailed" ADMIN, &[200, 401, 403, 500, 503, 504];
 }
 

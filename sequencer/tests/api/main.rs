@@ -15,6 +15,7 @@ mod client;
 mod commitments;
 mod concurrency;
 mod conventions;
+mod drain;
 mod fuzz;
 mod health;
 mod ingest;
@@ -22,6 +23,8 @@ mod limits;
 mod metrics;
 mod overload;
 mod proofs;
+#[path = "../support/proxy.rs"]
+mod proxy;
 mod raw;
 mod reads;
 mod refusals;
