@@ -1,6 +1,6 @@
 //! The bootstrap key and the receipt key: given, or in development created once.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -89,22 +89,30 @@ fn read_or_create(
     Ok(Secret::from(secret))
 }
 
-/// Writes a file that only this user can read, and refuses to replace one.
+/// Writes a file that only this user can read, and refuses to replace one. It is there whole or
+/// not at all, also when the power is lost meanwhile.
 ///
 /// # Errors
 /// When it exists or cannot be written.
 pub fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
     let context = || format!("cannot create {}", file.display());
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).with_context(context)?;
-    }
-    let mut handle = OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(file)
-        .with_context(context)?;
-    handle.write_all(text.as_bytes()).and_then(|()| handle.sync_all()).with_context(context)
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).with_context(context)?;
+    let unfinished = folder.join(format!(".{}.new", Uuid::new_v4()));
+    let written = write_synced(&unfinished, text).and_then(|()| {
+        // Unlike a rename, a link never replaces what another process created meanwhile.
+        std::fs::hard_link(&unfinished, file)
+    });
+    let removed = std::fs::remove_file(&unfinished);
+    let synced = || File::open(folder)?.sync_all();
+    written.and(removed).and_then(|()| synced()).with_context(context)
+}
+
+fn write_synced(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut handle = OpenOptions::new().create_new(true).write(true).mode(0o600).open(file)?;
+    handle.write_all(text.as_bytes())?;
+    handle.sync_all()
 }
 
 /// A random seed of 32 bytes as hex.

@@ -15,11 +15,14 @@ mod answer;
 #[path = "../api/client.rs"]
 #[allow(dead_code, reason = "shared with the API tests, which use all of it")]
 mod client;
+mod disk;
 mod killed;
 #[path = "../support/load.rs"]
 mod load;
+mod power_loss;
 #[path = "../support/process.rs"]
 mod process;
+mod recorder;
 mod signals;
 #[path = "../api/whole_log.rs"]
 mod whole_log;

@@ -1,6 +1,7 @@
 //! Writers that remember what they were told, and what they were not.
 
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,11 +19,19 @@ use crate::whole_log;
 /// Everything that clients know.
 pub(crate) struct Load {
     pub(crate) agents: Vec<Agent>,
-    /// Acknowledged, with the receipts as given.
-    acknowledged: Vec<(Stream, Receipt)>,
+    acknowledged: Vec<Acknowledged>,
     /// Sent and never answered.
     unanswered: Vec<Vec<Event>>,
     numbers: Numbers,
+    /// The file whose length is the time of an acknowledgement; without one the time is 0.
+    clock: Option<PathBuf>,
+}
+
+/// A receipt as it was given.
+struct Acknowledged {
+    stream: Stream,
+    receipt: Receipt,
+    at: u64,
 }
 
 /// Writers at work.
@@ -33,7 +42,7 @@ pub(crate) struct Running {
 
 #[derive(Default)]
 struct Told {
-    acknowledged: Vec<(Stream, Receipt)>,
+    acknowledged: Vec<Acknowledged>,
     unanswered: Vec<Vec<Event>>,
 }
 
@@ -46,7 +55,14 @@ impl Load {
             client.post("/api/v1/agents/keys", &agent.key_body()).await.ok();
         }
         let numbers = Numbers::printed();
-        Self { agents, acknowledged: Vec::new(), unanswered: Vec::new(), numbers }
+        let (acknowledged, unanswered) = (Vec::new(), Vec::new());
+        Self { agents, acknowledged, unanswered, numbers, clock: None }
+    }
+
+    /// From here on the length of this file is the time of each acknowledgement.
+    pub(crate) fn clock(mut self, file: &Path) -> Self {
+        self.clock = Some(file.to_owned());
+        self
     }
 
     /// A number below `bound`, from the printed seed.
@@ -58,8 +74,13 @@ impl Load {
         let stop = Arc::new(AtomicBool::new(false));
         let mut writers = JoinSet::new();
         for agent in &self.agents {
-            let seed = self.numbers.next();
-            writers.spawn(write(client.clone(), agent.clone(), seed, Arc::clone(&stop)));
+            let writer = Writer {
+                client: client.clone(),
+                agent: agent.clone(),
+                numbers: Numbers::from_seed(self.numbers.next()),
+                clock: self.clock.clone(),
+            };
+            writers.spawn(writer.run(Arc::clone(&stop)));
         }
         Running { stop, writers }
     }
@@ -76,13 +97,20 @@ impl Load {
     /// Every acknowledged event is there under its number with its receipt, without gap or
     /// duplicate. `audit` also checks every hash and signature, which takes longer.
     pub(crate) async fn check(&self, client: &Client, audit: bool) {
+        self.check_at(client, audit, u64::MAX).await;
+    }
+
+    /// The same for what was acknowledged up to this time.
+    pub(crate) async fn check_at(&self, client: &Client, audit: bool, time: u64) {
         for stream in [self.agents[0].stream, self.agents[1].stream] {
             if audit {
                 whole_log::check(client, stream).await;
             }
             let events = read(client, stream).await;
             assert!(events.iter().map(|e| e.sequence_number).eq(1..=events.len() as u64));
-            for (_, receipt) in self.acknowledged.iter().filter(|(of, _)| *of == stream) {
+            let known =
+                self.acknowledged.iter().filter(|known| known.stream == stream && known.at <= time);
+            for Acknowledged { receipt, .. } in known {
                 let place = usize::try_from(receipt.sequence_number).unwrap() - 1;
                 let found = events.get(place).map(|event| &event.receipt);
                 assert_eq!(found, Some(receipt), "an acknowledged event is lost");
@@ -97,8 +125,9 @@ impl Load {
         for batch in std::mem::take(&mut self.unanswered) {
             let response = client.ingest(&batch).await;
             assert_eq!(response.receipts.len(), batch.len(), "{:?}", response.rejections);
-            let stream = batch[0].stream;
-            self.acknowledged.extend(response.receipts.into_iter().map(|r| (stream, r)));
+            let (stream, at) = (batch[0].stream, time(self.clock.as_deref()));
+            let told = response.receipts.into_iter();
+            self.acknowledged.extend(told.map(|receipt| Acknowledged { stream, receipt, at }));
         }
     }
 
@@ -133,25 +162,35 @@ async fn read(client: &Client, stream: Stream) -> Vec<Seen> {
     events
 }
 
-/// Posts until told to stop or the server is gone.
-async fn write(client: Client, agent: Agent, seed: u64, stop: Arc<AtomicBool>) -> Told {
-    let mut numbers = Numbers::from_seed(seed);
-    let mut told = Told::default();
-    while !stop.load(Ordering::Relaxed) {
-        let batch = agent.events(1 + numbers.below(12));
-        match try_post(&client, &batch).await {
-            Some(response) => {
-                assert_eq!(response.receipts.len(), batch.len(), "{:?}", response.rejections);
-                let receipts = response.receipts.into_iter();
-                told.acknowledged.extend(receipts.map(|receipt| (agent.stream, receipt)));
-            }
-            None => {
+/// One agent at work.
+struct Writer {
+    client: Client,
+    agent: Agent,
+    numbers: Numbers,
+    clock: Option<PathBuf>,
+}
+
+impl Writer {
+    /// Posts until told to stop or the server is gone.
+    async fn run(mut self, stop: Arc<AtomicBool>) -> Told {
+        let mut told = Told::default();
+        while !stop.load(Ordering::Relaxed) {
+            let batch = self.agent.events(1 + self.numbers.below(12));
+            let Some(response) = try_post(&self.client, &batch).await else {
                 told.unanswered.push(batch);
                 return told;
-            }
+            };
+            assert_eq!(response.receipts.len(), batch.len(), "{:?}", response.rejections);
+            let (stream, at) = (self.agent.stream, time(self.clock.as_deref()));
+            let receipts = response.receipts.into_iter();
+            told.acknowledged.extend(receipts.map(|receipt| Acknowledged { stream, receipt, at }));
         }
+        told
     }
-    told
+}
+
+fn time(clock: Option<&Path>) -> u64 {
+    clock.map_or(0, |file| std::fs::metadata(file).unwrap().len())
 }
 
 /// The answer, or nothing when the connection broke before it was complete.

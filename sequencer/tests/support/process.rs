@@ -23,20 +23,27 @@ pub(crate) struct Process {
 /// `sequencer serve` over the store in a folder, on free ports, with these further flags.
 pub(crate) fn command(folder: &Path, flags: &[&str]) -> Command {
     let at = folder.display();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sequencer"));
+    let mut command = sequencer(&["serve"]);
     command
-        .arg("serve")
         .args(["--host=127.0.0.1", "--port=0", "--ops-host=127.0.0.1", "--ops-port=0"])
         .args([format!("--database-url=sqlite://{at}/log.db"), format!("--data-dir={at}")])
         .args(["--min-free-disk-bytes=0", "--committer-max-events=50"])
         .args(["--committer-max-wait-secs=1"])
         .args(flags)
-        .env_clear()
-        // Where a coverage run collects what its children reach.
-        .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
+    command
+}
+
+/// The program with these arguments and nothing of this environment.
+pub(crate) fn sequencer(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sequencer"));
+    command
+        .args(arguments)
+        .env_clear()
+        // Where a coverage run collects what its children reach.
+        .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)));
     command
 }
 
