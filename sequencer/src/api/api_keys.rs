@@ -16,21 +16,33 @@ const MAX_STORES: usize = 1000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewApiKey {
-    tenant_id: Uuid,
+pub(super) struct NewApiKey {
+    pub(super) tenant_id: Uuid,
     #[serde(default)]
-    store_ids: Vec<Uuid>,
-    read: bool,
-    write: bool,
-    admin: bool,
-    agent_id: Option<Uuid>,
+    pub(super) store_ids: Vec<Uuid>,
+    pub(super) read: bool,
+    pub(super) write: bool,
+    pub(super) admin: bool,
+    pub(super) agent_id: Option<Uuid>,
     /// Requests a minute.
-    rate_limit: Option<u32>,
+    pub(super) rate_limit: Option<u32>,
 }
 
 pub(super) async fn create(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
     let new: NewApiKey = read_json(request.body)?;
-    check_grant(request.caller()?, &new)?;
+    let (key, record) = issue(app, request.caller()?, new).await?;
+    let mut answer = item(&record);
+    answer["api_key"] = key.into();
+    Reply::json(&answer)
+}
+
+/// Makes and stores a credential that the caller may hand out; gives it with its record.
+pub(super) async fn issue(
+    app: &App,
+    caller: &Principal,
+    new: NewApiKey,
+) -> ApiResult<(String, ApiKeyRecord)> {
+    check_grant(caller, &new)?;
     let key = api_key::generate(new.tenant_id).map_err(|error| ApiError {
         cause: Some(error),
         ..ApiError::new(Code::InternalError, "no random key could be made")
@@ -54,23 +66,13 @@ pub(super) async fn create(app: &App, request: &Request<'_>) -> ApiResult<Reply>
     if app.store.insert_api_key(&record).await? == Inserted::Exists {
         return Err(ApiError::new(Code::InternalError, "two keys have the same prefix"));
     }
-    let mut answer = item(&record);
-    answer["api_key"] = key.into();
-    Reply::json(&answer)
+    Ok((key, record))
 }
 
 pub(super) async fn list(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
-    let caller = request.caller()?;
-    let tenant_id = match request.query.optional_uuid("tenant_id")? {
-        Some(tenant_id) => {
-            caller.require_tenant(tenant_id)?;
-            Some(tenant_id)
-        }
-        None if caller.is_platform() => None,
-        None => Some(caller.tenant_id()),
-    };
+    let tenant_id = tenant_scope(request)?;
     let limit = request.query.limit()?;
-    let after = request.query.text("after").unwrap_or_default();
+    let after = after_prefix(request)?;
     let mut keys = app.store.api_keys(tenant_id, after, limit + 1).await?;
     let more = keys.len() > limit as usize;
     keys.truncate(limit as usize);
@@ -79,10 +81,37 @@ pub(super) async fn list(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
     Reply::json(&json!({ "items": items, "next": next }))
 }
 
+/// Whose rows a list shows: the tenant named in the query; else the caller's own, or all of them
+/// for the platform.
+pub(super) fn tenant_scope(request: &Request<'_>) -> ApiResult<Option<Uuid>> {
+    let caller = request.caller()?;
+    match request.query.optional_uuid("tenant_id")? {
+        Some(tenant_id) => caller.require_tenant(tenant_id).map(|()| Some(tenant_id)),
+        None if caller.is_platform() => Ok(None),
+        None => Ok(Some(caller.tenant_id())),
+    }
+}
+
+/// `after` of a list of API keys.
+pub(super) fn after_prefix<'a>(request: &'a Request<'_>) -> ApiResult<&'a str> {
+    let after = request.query.text("after").unwrap_or_default();
+    let problem = || ApiError::field("after", "must be the `next` of a page");
+    may_be_prefix(after).then_some(after).ok_or_else(problem)
+}
+
+/// True for what a public prefix may begin with. Nothing else is asked of a store: not every one
+/// takes any text.
+pub(super) fn may_be_prefix(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 pub(super) async fn revoke(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
     let caller = request.caller()?;
     let prefix = request.parameter("key_prefix");
-    let found = app.store.api_key_by_prefix(prefix).await?;
+    let found = match may_be_prefix(prefix) {
+        true => app.store.api_key_by_prefix(prefix).await?,
+        false => None,
+    };
     let key =
         found.filter(|key| caller.require_tenant(key.tenant_id).is_ok()).ok_or_else(|| {
             ApiError::new(Code::ResourceNotFound, "there is no API key with this prefix")
@@ -103,7 +132,8 @@ fn check_grant(caller: &Principal, new: &NewApiKey) -> ApiResult<()> {
         return Err(ApiError::field("read", "or `write` or `admin` must be true"));
     }
     if new.store_ids.len() > MAX_STORES {
-        return Err(ApiError::field("store_ids", &format!("holds more than {MAX_STORES} stores")));
+        let message = format!("a credential can name {MAX_STORES} stores, not more");
+        return Err(ApiError::new(Code::InvalidFieldValue, message));
     }
     let rights = [(Right::Read, new.read), (Right::Write, new.write), (Right::Admin, new.admin)];
     for (right, wanted) in rights {
@@ -117,7 +147,8 @@ fn check_grant(caller: &Principal, new: &NewApiKey) -> ApiResult<()> {
         return Err(forbidden("this credential is not for all of these stores".to_owned()));
     }
     if new.rate_limit == Some(0) {
-        return Err(ApiError::field("rate_limit", "must be at least 1, or left out"));
+        let message = "a rate limit must be at least 1 request a minute, or left out";
+        return Err(ApiError::new(Code::InvalidFieldValue, message));
     }
     if let Some(own) = caller.rate_limit()
         && new.rate_limit.is_none_or(|wanted| wanted > own)

@@ -1,6 +1,8 @@
 //! The handlers, one room per resource.
 
+mod admin;
 mod agent_keys;
+mod agents;
 mod api_keys;
 mod commitments;
 mod events;
@@ -39,6 +41,14 @@ pub async fn call(app: &App, endpoint: Endpoint, request: Request<'_>) -> ApiRes
         Endpoint::RotateAgentKey => agent_keys::rotate(app, &request).await,
         Endpoint::CreateApiKey => api_keys::create(app, &request).await,
         Endpoint::ApiKeys => api_keys::list(app, &request).await,
+        Endpoint::Agent => agents::one(app, &request).await,
+        Endpoint::MintAgentApiKey => agents::mint(app, &request).await,
+        Endpoint::AgentApiKeys => agents::list(app, &request).await,
+        Endpoint::RevokeAgentApiKey => agents::revoke(app, &request).await,
+        Endpoint::Overview => admin::overview(app, &request).await,
+        Endpoint::Tenants => admin::tenants(app, &request).await,
+        Endpoint::Stores => admin::stores(app, &request).await,
+        Endpoint::Agents => admin::agents(app, &request).await,
         Endpoint::RevokeApiKey => api_keys::revoke(app, &request).await,
     }
 }

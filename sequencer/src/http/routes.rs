@@ -75,11 +75,11 @@ const ANY: Access = Access::Authenticated;
 const GET: &[u16] = &[200, 400, 401, 403, 500, 503, 504];
 const GET_LOG: &[u16] = &[200, 400, 401, 403, 409, 500, 503, 504];
 const GET_ONE: &[u16] = &[200, 400, 401, 403, 404, 500, 503, 504];
+const DELETE_ONE: &[u16] = &[200, 400, 401, 403, 404, 409, 500, 503, 504];
 const POST: &[u16] = &[200, 400, 401, 403, 413, 415, 500, 503, 504];
 const POST_NEW: &[u16] = &[200, 400, 401, 403, 409, 413, 415, 500, 503, 504];
 const POST_ONE: &[u16] = &[200, 400, 401, 403, 404, 413, 415, 500, 503, 504];
-
-const POST_ROTATE: &[u16] = &[200, 400, 401, 403, 404, 409, 413, 415, 500, 503, 504];
+const POST_ONE_NEW: &[u16] = &[200, 400, 401, 403, 404, 409, 413, 415, 500, 503, 504];
 
 routes! {
     Health: Api Get "/health" OPEN, &[200];
@@ -98,10 +98,18 @@ routes! {
     RegisterAgentKey: Api Post "/api/v1/agents/keys" ANY, POST_NEW;
     AgentKeys: Api Get "/api/v1/agents/keys" READ, GET;
     RevokeAgentKey: Api Post "/api/v1/agents/keys/revoke" ADMIN, POST_ONE;
-    RotateAgentKey: Api Post "/api/v1/agents/keys/rotate" ADMIN, POST_ROTATE;
+    RotateAgentKey: Api Post "/api/v1/agents/keys/rotate" ADMIN, POST_ONE_NEW;
     CreateApiKey: Api Post "/api/v1/admin/api-keys" ADMIN, POST;
     ApiKeys: Api Get "/api/v1/admin/api-keys" ADMIN, GET;
     RevokeApiKey: Api Delete "/api/v1/admin/api-keys/{key_prefix}" ADMIN, GET_ONE;
+    Agent: Api Get "/api/v1/agents/{agent_id}" ANY, GET_ONE;
+    MintAgentApiKey: Api Post "/api/v1/agents/{agent_id}/api-keys" ANY, POST_ONE_NEW;
+    AgentApiKeys: Api Get "/api/v1/agents/{agent_id}/api-keys" ANY, GET_ONE;
+    RevokeAgentApiKey: Api Delete "/api/v1/agents/{agent_id}/api-keys/{prefix}" ANY, DELETE_ONE;
+    Overview: Api Get "/api/v1/admin/overview" ADMIN, GET;
+    Tenants: Api Get "/api/v1/admin/tenants" ADMIN, GET;
+    Stores: Api Get "/api/v1/admin/stores" ADMIN, GET;
+    Agents: Api Get "/api/v1/admin/agents" ADMIN, GET;
     Metrics: Operations Get "/metrics" OPEN, &[200];
     Drain: Operations Post "/drain" ADMIN, &[200, 400, 401, 403, 413, 415, 500, 503, 504];
     HealthDetailed: Operations Get "/health/detailed" ADMIN, &[200, 401, 403, 500, 503, 504];

@@ -5,8 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "seeds are shown when a test fails")]
 
+mod admin;
 mod agent;
 mod agent_keys;
+mod agents;
 mod answer;
 mod api_keys;
 mod app;
