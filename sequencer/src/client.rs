@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, Url};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -216,6 +216,25 @@ impl Client {
         Ok(Duration::try_from_secs_f64(seconds).unwrap_or_default())
     }
 
+    /// Streams with their heads after a page's `next`, and the next `next`; what the credential
+    /// may see. For administrators.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn streams(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<(Vec<(Stream, u64)>, Option<String>)> {
+        let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
+        let page: StoresPage =
+            self.get(&format!("/api/v1/admin/stores?limit={limit}{after}")).await?;
+        let stream = |StoreItem { tenant_id, store_id, head_sequence }| {
+            (Stream { tenant_id, store_id }, head_sequence)
+        };
+        Ok((page.items.into_iter().map(stream).collect(), page.next))
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         let url = self.url(path)?;
         answer(url.clone(), self.http.get(url)).await
@@ -230,6 +249,21 @@ impl Client {
         let text = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
         text.parse().map_err(|_| ClientError::Unsendable(format!("{text} is not a URL")))
     }
+}
+
+/// What of the list of stores is used here.
+#[derive(Deserialize)]
+struct StoresPage {
+    items: Vec<StoreItem>,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoreItem {
+    tenant_id: Uuid,
+    store_id: Uuid,
+    head_sequence: u64,
 }
 
 /// Chooses who does the cryptography of https in this process. To be called before any client of

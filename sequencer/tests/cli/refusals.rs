@@ -45,7 +45,11 @@ fn something_else_than_a_store_is_not_judged() {
 #[test]
 fn a_server_that_cannot_be_asked_is_not_judged() {
     let folder = Folder::new();
-    folder.run(&["verify", "--url", "http://127.0.0.1:1"]).refused(2, "--tenant-id");
+    folder.run(&["verify", "--url", "http://127.0.0.1:1"]).refused(1, "no API key");
+    folder.run(&["verify", "--api-key", "k", "--url", "http://127.0.0.1:1"]).refused(
+        1,
+        "the streams cannot be listed; name one with --tenant-id and --store-id: cannot",
+    );
     let stream = ["--tenant-id", "f9f0efa3-f9da-4262-89aa-f021ee41af38"];
     let stream = [&stream[..], &["--store-id", "589f7a52-1c71-4a7b-a6e9-f78a4e8b03f5"]].concat();
     let ask =

@@ -26,6 +26,12 @@ fn the_demo_proves_itself_and_its_advice_works() {
     assert_eq!((&as_json["sound"], &as_json["events"]), (&true.into(), &5.into()));
     assert_eq!(as_json["receipts_checked"], true);
 
+    // Without a name, every stream there is.
+    folder.run(&["demo", "--url", &url]).succeeded();
+    let all = folder.run(&["verify", "--json", "--url", &url]).succeeded().stdout;
+    let all: serde_json::Value = serde_json::from_str(&all).unwrap();
+    assert_eq!((&all["streams"], &all["events"]), (&2.into(), &10.into()), "{all}");
+
     // A server elsewhere is not shown the key of this folder by itself.
     let elsewhere = folder.run(&["demo", "--url", "http://sequencer.invalid"]);
     elsewhere.refused(1, "no API key: set SEQUENCER_API_KEY or name a file with --api-key-file");

@@ -38,9 +38,9 @@ pub struct VerifyArgs {
         value_name = "URL"
     )]
     database_url: String,
-    /// Ask a running server instead. It lists no streams, so name one with --tenant-id and
-    /// --store-id.
-    #[arg(long, requires = "tenant_id", value_name = "URL")]
+    /// Ask a running server instead: about every stream that an administrator's API key may see,
+    /// or with any key about the one named with --tenant-id and --store-id.
+    #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// Only this stream: its tenant.
     #[arg(long, requires = "store_id", value_name = "UUID")]
@@ -63,12 +63,12 @@ pub async fn verify(arguments: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let only = arguments.tenant_id.zip(arguments.store_id);
     let only = only.map(|(tenant_id, store_id)| Stream { tenant_id, store_id });
     let mut report = Report::new(arguments.url.is_some());
-    let walked = match (&arguments.url, only) {
-        (Some(url), Some(stream)) => {
+    let walked = match &arguments.url {
+        Some(url) => {
             let (client, _) = arguments.credential.client(url)?;
-            over_http(client, stream, &mut report).await
+            over_http(client, only, &mut report).await
         }
-        _ => over_store(&arguments.database_url, only, &mut report).await,
+        None => over_store(&arguments.database_url, only, &mut report).await,
     };
     match walked {
         Ok(()) => {}
@@ -80,9 +80,14 @@ pub async fn verify(arguments: &VerifyArgs) -> anyhow::Result<ExitCode> {
     Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(VIOLATED) })
 }
 
-async fn over_http(client: Client, stream: Stream, report: &mut Report) -> anyhow::Result<()> {
-    let head = client.head(stream).await?.head_sequence;
-    walk::all(Box::new(HttpLog::new(client)), &[(stream, head)], report).await
+async fn over_http(
+    client: Client,
+    only: Option<Stream>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let log = HttpLog::new(client);
+    let streams = log.streams(only).await?;
+    walk::all(Box::new(log), &streams, report).await
 }
 
 async fn over_store(

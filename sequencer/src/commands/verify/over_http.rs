@@ -1,5 +1,6 @@
 //! A log as any reader with a credential sees it.
 
+use anyhow::{Context as _, ensure};
 use async_trait::async_trait;
 use uuid::Uuid;
 use ves::wire::HeadResponse;
@@ -16,6 +17,32 @@ pub(super) struct HttpLog {
 impl HttpLog {
     pub(super) fn new(client: Client) -> Self {
         Self { client }
+    }
+
+    /// Every stream that the credential may see, or the one wanted, with its head.
+    pub(super) async fn streams(&self, only: Option<Stream>) -> anyhow::Result<Vec<(Stream, u64)>> {
+        if let Some(stream) = only {
+            return Ok(vec![(stream, self.client.head(stream).await?.head_sequence)]);
+        }
+        let (mut streams, mut after) = (Vec::<(Stream, u64)>::new(), None);
+        loop {
+            let listed = self.client.streams(after.as_deref(), PAGE).await;
+            let (page, next) = listed.context(
+                "the streams cannot be listed; name one with --tenant-id and --store-id",
+            )?;
+            // Forward in any case, whatever a server answers.
+            let last = streams.last().map(|(stream, _)| *stream);
+            ensure!(
+                page.iter().all(|(stream, _)| Some(*stream) > last),
+                "the server lists its streams in no order"
+            );
+            let is_last = page.is_empty() || next.is_none();
+            streams.extend(page);
+            if is_last {
+                return Ok(streams);
+            }
+            after = next;
+        }
     }
 }
 
