@@ -175,6 +175,9 @@ metrics! {
         &[closed("reason", AuthFailure::VALUES)],
         "Requests refused for their credential.", "Is somebody guessing keys?";
 
+    TRACE_SPANS_DROPPED = Counter, "stateset_sequencer_trace_spans_dropped_total", &[],
+        "Spans that were recorded and not delivered.", "Do traces have holes?";
+
     OPEN_FILE_DESCRIPTORS = Gauge, "stateset_sequencer_open_file_descriptors", &[],
         "Open file descriptors of the process.", "Is it leaking descriptors?";
     FILE_DESCRIPTOR_LIMIT = Gauge, "stateset_sequencer_file_descriptor_limit", &[],

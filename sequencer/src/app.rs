@@ -15,6 +15,7 @@ use crate::ingest::CommitQueue;
 use crate::lifecycle::Lifecycle;
 use crate::sealing::Sealer;
 use crate::store::{Placement, Store};
+use crate::telemetry::Tracing;
 
 /// The state of the process.
 pub struct App {
@@ -28,6 +29,8 @@ pub struct App {
     pub authenticator: Authenticator,
     /// Keys of agents.
     pub agent_keys: AgentKeys,
+    /// Spans of requests.
+    pub tracing: Tracing,
     /// The way to the committer.
     pub queue: CommitQueue,
     /// Batches.

@@ -17,6 +17,7 @@ use ves::wire::{
 use ves::{Commitment, Event, SigningKey, Stream, proof_of_possession_challenge};
 
 use crate::config::Secret;
+use crate::telemetry::trace::outgoing_headers;
 
 /// Longer than the server's own default limit, so that its 504 is seen and not our timeout.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -308,7 +309,7 @@ async fn answer<T: DeserializeOwned>(mut url: Url, request: RequestBuilder) -> R
         let cause = if error.is_timeout() { "no answer in time".into() } else { cause.to_string() };
         ClientError::Unreachable { url: url.clone(), cause }
     };
-    let response = request.send().await.map_err(unreachable)?;
+    let response = request.headers(outgoing_headers()).send().await.map_err(unreachable)?;
     let status = response.status();
     let body = response.bytes().await.map_err(unreachable)?;
     if status.is_success() {

@@ -27,6 +27,7 @@ use crate::sealing::{SealPolicy, Sealer};
 use crate::secrets::Secrets;
 use crate::store::sqlite::{Migration, SqliteOptions, SqliteStore};
 use crate::store::{ApiKeyOrigin, ApiKeyRecord, Store};
+use crate::telemetry::export::{self, Export};
 
 /// How often last uses of credentials are written.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
@@ -45,6 +46,7 @@ pub struct Server {
     ops: JoinHandle<()>,
     background: Vec<JoinHandle<()>>,
     committer: JoinHandle<()>,
+    export: Export,
 }
 
 /// The metrics of a process with this store driver.
@@ -114,6 +116,7 @@ impl Server {
             Arc::clone(&metrics),
             identity.key_version(),
         ));
+        let (tracing, export) = export::start(&config, &metrics)?;
         let policy = SealPolicy {
             max_events: config.committer_max_events,
             max_wait: Duration::from_secs(config.committer_max_wait_secs),
@@ -123,6 +126,7 @@ impl Server {
         let app = Arc::new(App {
             authenticator: Authenticator::new(Arc::clone(&store), Arc::clone(&metrics), cache),
             agent_keys: AgentKeys::new(Arc::clone(&store), &metrics, cache),
+            tracing,
             queue,
             sealer: Arc::new(Sealer::new(Arc::clone(&store), Arc::clone(&metrics), policy)),
             identity,
@@ -154,6 +158,7 @@ impl Server {
             stop_background,
             stop_ops,
             committer,
+            export,
         })
     }
 
@@ -213,6 +218,7 @@ impl Server {
             tracing::warn!("requests outlived SHUTDOWN_TIMEOUT_SECS; they were not answered");
         }
         store.close().await;
+        self.export.stop().await;
         Ok(())
     }
 }

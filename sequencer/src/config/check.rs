@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Config;
 use crate::auth::api_key;
+use crate::telemetry::export::Receiver;
 
 impl Config {
     /// Refuses values that cannot work together, with a sentence that names them.
@@ -45,6 +46,7 @@ impl Config {
         }
         let same_port = self.port == self.ops_port && self.port != 0;
         ensure!(!same_port, "PORT and OPS_PORT are both {}", self.port);
+        Receiver::of(self)?;
         Ok(())
     }
 

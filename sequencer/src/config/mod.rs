@@ -187,4 +187,27 @@ pub struct Config {
     /// Which log lines are written, for example `info` or `sequencer=debug`.
     #[arg(long, env = "RUST_LOG", default_value = "info", help_heading = "Logging")]
     pub rust_log: String,
+
+    /// Base URL of an OTLP receiver (HTTP, protobuf); unset, nothing is traced.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", help_heading = "Traces")]
+    pub otel_exporter_otlp_endpoint: Option<String>,
+    /// Headers for the receiver, `name=value,...` with percent-encoded values.
+    #[arg(
+        long,
+        env = "OTEL_EXPORTER_OTLP_HEADERS",
+        hide_env_values = true,
+        help_heading = "Traces"
+    )]
+    pub otel_exporter_otlp_headers: Option<Secret>,
+    /// Name under which traces show this service.
+    #[arg(
+        long,
+        env = "OTEL_SERVICE_NAME",
+        default_value = "stateset-sequencer",
+        help_heading = "Traces"
+    )]
+    pub otel_service_name: String,
+    /// Share of requests that are traced, 0 to 1; a caller's own decision comes first.
+    #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", default_value_t = 1.0, help_heading = "Traces")]
+    pub otel_traces_sampler_arg: f64,
 }

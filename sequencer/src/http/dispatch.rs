@@ -17,12 +17,13 @@ use warp::reply::Response;
 
 use super::body;
 use super::reply::{Reply, error_response};
-use super::routes::{Access, Matched, ROUTES, Route, Surface, Table};
+use super::routes::{Access, Endpoint, Matched, ROUTES, Route, Surface, Table};
 use super::{Query, query};
 use crate::api;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{ApiError, ApiResult, Code};
+use crate::telemetry::trace::{self, Incoming};
 
 /// Longest request id that is taken over from a client.
 const MAX_REQUEST_ID: usize = 64;
@@ -87,7 +88,9 @@ pub fn service(
             let (app, table) = (Arc::clone(&app), Arc::clone(&table));
             async move {
                 let head = Head { method, path, query, headers, peer };
-                answer(&app, &table, head, body).await
+                let matched = table.find(head.method.as_str(), head.path.as_str());
+                let span = begin_span(&app, &head, &matched);
+                trace::within(span, answer(&app, matched, head, body)).await
             }
         })
 }
@@ -102,14 +105,13 @@ struct Head {
 
 async fn answer<B: Buf>(
     app: &App,
-    table: &Table,
+    matched: Matched,
     head: Head,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Response {
     let started = Instant::now();
     let request_id = request_id(&head.headers);
-    let matched = table.find(head.method.as_str(), head.path.as_str());
-    let place = if let Matched::Route(place, _) = matched { Some(place) } else { None };
+    let place = place(&matched);
     let limit = Duration::from_secs(app.config.request_timeout_secs);
     let result = match matched {
         Matched::Route(place, parameters) => {
@@ -145,8 +147,32 @@ async fn answer<B: Buf>(
             app.metrics.count_unmatched(method, status.as_u16());
         }
     }
+    app.tracing.answered(status.as_u16(), &request_id, error.as_ref().map(|e| e.code.as_str()));
     log(&head, place, status, started.elapsed(), &request_id, error.as_ref());
     response
+}
+
+/// The place of a route in the table.
+fn place(matched: &Matched) -> Option<usize> {
+    if let Matched::Route(place, _) = matched { Some(*place) } else { None }
+}
+
+/// The span of a request, except of those that machines repeat every few seconds for ever.
+fn begin_span(app: &App, head: &Head, matched: &Matched) -> Option<opentelemetry::Context> {
+    let route = place(matched).map(|place| ROUTES[place]);
+    let polled = |route: Route| {
+        matches!(route.endpoint, Endpoint::Health | Endpoint::Ready | Endpoint::Metrics)
+    };
+    if route.is_some_and(polled) {
+        return None;
+    }
+    app.tracing.begin(&Incoming {
+        method: HttpMethod::from_text(head.method.as_str()),
+        route: route.map(|route| route.spec.template),
+        path: head.path.as_str(),
+        headers: &head.headers,
+        client: head.peer.map(|Peer(address)| address.ip()),
+    })
 }
 
 /// Checks the credential, then reads the body, then calls the handler.
@@ -201,6 +227,9 @@ fn finish(app: &App, response: &mut Response, request_id: &str) {
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert("x-request-id", value);
+    }
+    if let Some(value) = trace::response_header() {
+        headers.insert("traceresponse", value);
     }
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     if app.lifecycle.is_draining() {

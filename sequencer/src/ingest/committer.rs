@@ -30,23 +30,30 @@ pub async fn commit_loop(
     while let Some(first) = queue.recv().await {
         let mut size = 0;
         let mut next = Some(first);
-        while let Some(Job { batch, queued_at, reply, _room }) = next {
+        while let Some(Job { batch, queued_at, wait, reply, _room }) = next {
             metrics.queue_wait.observe(queued_at.elapsed().as_secs_f64());
             size += batch.events.len();
             batches.push(batch);
-            waiting.push((reply, _room));
+            waiting.push((reply, _room, wait.then("commit")));
             next = if size < MAX_COMMIT_EVENTS { queue.try_recv().ok() } else { None };
         }
         let started = Instant::now();
         let result = store.commit_events(&batches, clock::now(), key_version).await;
         metrics.commit_duration.observe(started.elapsed().as_secs_f64());
         metrics.commit_size.observe(size as f64);
+        for (_, _, part) in &mut waiting {
+            part.count("sequencer.commit.events", size);
+            if result.is_err() {
+                part.fail("the group commit failed");
+            }
+        }
         let streams: Vec<Stream> = batches.drain(..).map(|batch| batch.stream).collect();
         match result {
             Ok(outcomes) => {
                 let heads = outcomes.iter().map(|outcome| outcome.head_sequence);
                 let heads: BTreeMap<Stream, u64> = streams.into_iter().zip(heads).collect();
-                for ((reply, _room), outcome) in waiting.drain(..).zip(outcomes) {
+                for ((reply, _room, part), outcome) in waiting.drain(..).zip(outcomes) {
+                    drop(part);
                     // A handler that is gone left on purpose: its client closed or timed out.
                     let _ = reply.send(Ok(outcome));
                 }
@@ -55,7 +62,8 @@ pub async fn commit_loop(
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, size, "commit failed");
                 let error = Arc::new(error);
-                for (reply, _room) in waiting.drain(..) {
+                for (reply, _room, part) in waiting.drain(..) {
+                    drop(part);
                     let _ = reply.send(Err(Arc::clone(&error)));
                 }
             }

@@ -52,7 +52,8 @@ pub async fn ingest(app: &App, caller: &Principal, body: &[u8]) -> ApiResult<Ing
         let entity_types: Vec<String> =
             good.iter().map(|prepared| prepared.event.entity_type.clone()).collect();
         let batch = PreparedBatch { stream, events: good };
-        let outcome = app.queue.commit(batch).await?;
+        let wait = app.tracing.part("queue");
+        let outcome = app.queue.commit(batch, wait).await?;
         for (entity_type, outcome) in entity_types.iter().zip(&outcome.events) {
             if matches!(outcome, EventOutcome::Accepted(_)) {
                 app.metrics.entity_events_ingested.with(&[entity_type]).inc();
@@ -60,6 +61,7 @@ pub async fn ingest(app: &App, caller: &Principal, body: &[u8]) -> ApiResult<Ing
         }
         (outcome.events.into_iter(), outcome.head_sequence)
     };
+    let mut signing = app.tracing.part("sign");
     let mut response = empty_response(head_sequence);
     for (event_id, signing_hash, outcome) in decided {
         let outcome = outcome.or_else(|| committed.next());
@@ -80,6 +82,8 @@ pub async fn ingest(app: &App, caller: &Principal, body: &[u8]) -> ApiResult<Ing
             None => debug_assert!(false, "the committer answers for every event"),
         }
     }
+    signing.count("sequencer.receipts", response.receipts.len());
+    drop(signing);
     response.events_rejected = response.rejections.len() as u64;
     count(app, stream, &response);
     app.metrics.ingest_success_duration.observe(started.elapsed().as_secs_f64());

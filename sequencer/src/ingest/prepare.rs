@@ -50,8 +50,11 @@ pub(super) enum Verdict {
 pub(super) async fn prepare(app: &App, caller: &Principal, body: &[u8]) -> ApiResult<Prepared> {
     let body = std::str::from_utf8(body)
         .map_err(|_| ApiError::new(Code::InvalidRequestBody, "the body is not UTF-8"))?;
+    let mut parsing = app.tracing.part("parse");
     let (agent_id, elements) = parse_wrapper(app, body)?;
+    parsing.count("sequencer.events", elements.len());
     let submissions = parse_elements(app, agent_id, &elements)?;
+    drop(parsing);
     let Some(stream) = submissions.first().map(|submission| submission.stream) else {
         return Err(ApiError::field("events", "must hold at least one event"));
     };
@@ -60,8 +63,10 @@ pub(super) async fn prepare(app: &App, caller: &Principal, body: &[u8]) -> ApiRe
         return Err(ApiError::new(Code::InsufficientPermissions, message));
     }
     caller.require_stream(&stream)?;
+    let verifying = app.tracing.part("verify");
     let mut offers = check_events(app, submissions).await?;
     settle_known_ids(app, stream, &mut offers).await?;
+    drop(verifying);
     let offers = offers.into_iter().map(Checked::into_offer).collect();
     Ok(Prepared { stream, offers })
 }

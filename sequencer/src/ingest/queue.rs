@@ -9,11 +9,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::error::{ApiError, ApiResult, Code};
 use crate::store::{BatchOutcome, PreparedBatch, StoreError};
+use crate::telemetry::Part;
 
 /// A batch waiting for the committer.
 pub struct Job {
     pub(super) batch: PreparedBatch,
     pub(super) queued_at: Instant,
+    /// The wait, for the request's trace.
+    pub(super) wait: Part,
     pub(super) reply: oneshot::Sender<Result<BatchOutcome, Arc<StoreError>>>,
     /// Given back when the job is answered. It goes with the job, not with the handler, whose
     /// client may leave at any time.
@@ -46,7 +49,7 @@ impl CommitQueue {
     ///
     /// # Errors
     /// `OVERLOADED` at once when there is no room; the store's failure.
-    pub async fn commit(&self, batch: PreparedBatch) -> ApiResult<BatchOutcome> {
+    pub async fn commit(&self, batch: PreparedBatch, wait: Part) -> ApiResult<BatchOutcome> {
         let size = u32::try_from(batch.events.len()).unwrap_or(u32::MAX);
         let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(size) else {
             self.metrics.requests_shed[ShedReason::QueueFull].inc();
@@ -54,7 +57,7 @@ impl CommitQueue {
             return Err(ApiError::new(Code::Overloaded, message).retry_after(1));
         };
         let (reply, answer) = oneshot::channel();
-        let job = Job { batch, queued_at: Instant::now(), reply, _room: room };
+        let job = Job { batch, queued_at: Instant::now(), wait, reply, _room: room };
         let stopped =
             || ApiError::new(Code::ServiceUnavailable, "the sequencer is stopping").retry_after(1);
         self.sender.send(job).map_err(|_| stopped())?;

@@ -23,6 +23,8 @@ mod health;
 mod ingest;
 mod limits;
 mod metrics;
+#[path = "../support/otlp.rs"]
+mod otlp;
 mod overload;
 mod proofs;
 #[path = "../support/proxy.rs"]
@@ -34,6 +36,7 @@ mod replays;
 mod restart;
 mod start;
 mod store;
+mod traces;
 mod vectors;
 mod whole_log;
 mod whole_request;

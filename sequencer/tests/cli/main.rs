@@ -3,7 +3,11 @@
 
 mod drain;
 mod keys;
+#[path = "../support/otlp.rs"]
+#[allow(dead_code, reason = "shared with the API tests, which use all of it")]
+mod otlp;
 mod program;
 mod refusals;
 mod run;
 mod tampered;
+mod traces;

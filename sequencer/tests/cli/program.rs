@@ -67,7 +67,15 @@ impl Folder {
 
     /// Starts `serve`; gives it with the address of its API.
     pub(crate) fn serve(&self) -> (Program, String) {
-        let mut program = self.start(&["serve"]);
+        self.serve_with(&[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn serve_with(&self, variables: &[(&str, String)]) -> (Program, String) {
+        let mut command = Command::new("env");
+        command.args(variables.iter().map(|(name, value)| format!("{name}={value}")));
+        command.args([env!("CARGO_BIN_EXE_sequencer"), "serve"]);
+        let mut program = Program::start(&mut command, self.0.path());
         let line = program.wait_for("\"serving\"");
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         (program, format!("http://{}", line["api"].as_str().unwrap()))

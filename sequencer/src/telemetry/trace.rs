@@ -1,0 +1,205 @@
+//! Traces: a span for each request, and one for each part of its work.
+//!
+//! The span of a request is in the OpenTelemetry context of the future that answers it, so log
+//! lines and outgoing requests find it. Without OTEL_EXPORTER_OTLP_ENDPOINT there is no tracer:
+//! no context is made, and every call here ends at that check.
+
+use std::future::Future;
+
+use catalog::label::HttpMethod;
+use futures_util::future::Either;
+use opentelemetry::propagation::TextMapPropagator as _;
+use opentelemetry::trace::{
+    FutureExt as _, Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt as _,
+    Tracer as _, TracerProvider as _,
+};
+use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
+use opentelemetry_http::{HeaderExtractor, HeaderInjector};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider, Span, SpanProcessor};
+use warp::http::{HeaderMap, HeaderValue};
+
+/// Longest text of a client that is kept in a span.
+const MAX_TEXT_BYTES: usize = 256;
+
+/// Makes spans, or nothing.
+#[derive(Default)]
+pub struct Tracing(Option<SdkTracer>);
+
+/// A request as its span describes it.
+pub struct Incoming<'a> {
+    /// Method.
+    pub method: HttpMethod,
+    /// Template of the route, when there is one.
+    pub route: Option<&'static str>,
+    /// Path as it was sent.
+    pub path: &'a str,
+    /// All headers.
+    pub headers: &'a HeaderMap,
+    /// Address of the client.
+    pub client: Option<std::net::IpAddr>,
+}
+
+impl Tracing {
+    /// Spans that go to this processor. Without a caller's decision this share of the traces is
+    /// recorded, from 0 to 1; with one, it is followed.
+    pub fn to(processor: impl SpanProcessor + 'static, ratio: f64) -> Self {
+        let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)));
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(sampler)
+            .with_span_limits(opentelemetry_sdk::trace::SpanLimits::default())
+            .with_span_processor(processor)
+            .build();
+        Self(Some(provider.tracer("sequencer")))
+    }
+
+    /// Begins the span of a request, as a child of the span that its `traceparent` names. `None`
+    /// without tracing.
+    #[must_use]
+    pub fn begin(&self, request: &Incoming<'_>) -> Option<Context> {
+        let tracer = self.0.as_ref()?;
+        let parent = TraceContextPropagator::new()
+            .extract_with_context(&Context::new(), &HeaderExtractor(request.headers));
+        let (method, verb) = match request.method {
+            HttpMethod::Other => ("_OTHER", "HTTP"),
+            known => (known.as_str(), known.as_str()),
+        };
+        let mut attributes = vec![
+            KeyValue::new("http.request.method", method),
+            KeyValue::new("url.scheme", "http"),
+            KeyValue::new("url.path", shortened(request.path)),
+        ];
+        let name = match request.route {
+            Some(route) => {
+                attributes.push(KeyValue::new("http.route", route));
+                format!("{verb} {route}").into()
+            }
+            None => verb.into(),
+        };
+        if let Some(client) = request.client {
+            attributes.push(KeyValue::new("client.address", client.to_string()));
+        }
+        let agent = request.headers.get("user-agent").and_then(|agent| agent.to_str().ok());
+        if let Some(agent) = agent {
+            attributes.push(KeyValue::new("user_agent.original", shortened(agent)));
+        }
+        let span = SpanBuilder { name, ..SpanBuilder::default() }
+            .with_kind(SpanKind::Server)
+            .with_attributes(attributes)
+            .start_with_context(tracer, &parent);
+        Some(Context::new().with_span(span))
+    }
+
+    /// Notes the answer on the span of the current request. `failure` is the code of an error.
+    pub fn answered(&self, status: u16, request_id: &str, failure: Option<&'static str>) {
+        if self.0.is_none() {
+            return;
+        }
+        let context = Context::current();
+        let span = context.span();
+        if !span.span_context().is_sampled() {
+            return;
+        }
+        span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
+        let request_id = Array::String(vec![StringValue::from(request_id.to_owned())]);
+        let name = "http.response.header.x-request-id";
+        span.set_attribute(KeyValue::new(name, Value::Array(request_id)));
+        if let Some(code) = failure {
+            span.set_attribute(KeyValue::new("error.type", code));
+            // By the conventions a refusal is the client's error, not the server's.
+            if status >= 500 {
+                span.set_status(Status::error(code));
+            }
+        }
+    }
+
+    /// Begins a part of the current request. It ends when dropped.
+    pub fn part(&self, name: &'static str) -> Part {
+        let Some(tracer) = &self.0 else { return Part(None) };
+        let parent = Context::current();
+        if !parent.span().span_context().is_sampled() {
+            return Part(None);
+        }
+        Part::begin(tracer.clone(), parent, name)
+    }
+}
+
+/// Serves a request within its context, if it has one.
+pub fn within<F: Future>(context: Option<Context>, request: F) -> impl Future<Output = F::Output> {
+    match context {
+        Some(context) => Either::Left(request.with_context(context)),
+        None => Either::Right(request),
+    }
+}
+
+/// The span of the current request.
+#[must_use]
+pub fn current_span() -> Option<SpanContext> {
+    Context::map_current(|context| {
+        let active = context.has_active_span().then(|| context.span().span_context().clone());
+        active.filter(SpanContext::is_valid)
+    })
+}
+
+/// The current request's span as the W3C headers for a request that it causes; else nothing.
+#[must_use]
+pub fn outgoing_headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    TraceContextPropagator::new().inject(&mut HeaderInjector(&mut headers));
+    headers
+}
+
+/// The current request's span for its own client: the value of the W3C header `traceresponse`.
+#[must_use]
+pub fn response_header() -> Option<HeaderValue> {
+    let span = current_span()?;
+    let (trace_id, span_id) = (span.trace_id(), span.span_id());
+    let flags = span.trace_flags().to_u8();
+    HeaderValue::try_from(format!("00-{trace_id}-{span_id}-{flags:02x}")).ok()
+}
+
+/// A part of a request's work; its span ends when it is dropped. Empty when nothing is recorded.
+#[must_use = "a part lasts as long as it is held"]
+pub struct Part(Option<Box<Recording>>);
+
+struct Recording {
+    tracer: SdkTracer,
+    /// The request.
+    parent: Context,
+    span: Span,
+}
+
+impl Part {
+    fn begin(tracer: SdkTracer, parent: Context, name: &'static str) -> Self {
+        let span = tracer.start_with_context(name, &parent);
+        Self(Some(Box::new(Recording { tracer, parent, span })))
+    }
+
+    /// Ends it and begins the next part of the same request.
+    pub fn then(self, name: &'static str) -> Self {
+        let Some(recording) = self.0 else { return Self(None) };
+        let Recording { tracer, parent, mut span } = *recording;
+        span.end();
+        Self::begin(tracer, parent, name)
+    }
+
+    /// Notes a count.
+    pub fn count(&mut self, name: &'static str, value: usize) {
+        if let Some(recording) = &mut self.0 {
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            recording.span.set_attribute(KeyValue::new(name, value));
+        }
+    }
+
+    /// Notes that it failed.
+    pub fn fail(&mut self, why: &'static str) {
+        if let Some(recording) = &mut self.0 {
+            recording.span.set_status(Status::error(why));
+        }
+    }
+}
+
+/// The beginning of a client's text.
+fn shortened(text: &str) -> String {
+    text[..text.floor_char_boundary(MAX_TEXT_BYTES)].to_owned()
+}
