@@ -162,6 +162,40 @@ impl DbOperation {
 }
 
 label_values! {
+    /// `service` of the circuit breaker metrics: what the process depends on.
+    Service {
+        /// The store.
+        Database => "database",
+    }
+}
+
+label_values! {
+    /// `state` of `circuit_breaker_state`.
+    BreakerState {
+        /// Calls pass.
+        Closed => "closed",
+        /// No call passes.
+        Open => "open",
+        /// Probes pass.
+        HalfOpen => "half_open",
+    }
+}
+
+label_values! {
+    /// `outcome` of `circuit_breaker_calls_total`.
+    CallOutcome {
+        /// Answered in time.
+        Success => "success",
+        /// Failed, or never answered.
+        Failure => "failure",
+        /// Answered late, or given up late by its caller.
+        Slow => "slow",
+        /// Not made.
+        Rejected => "rejected",
+    }
+}
+
+label_values! {
     /// `method` of the request metrics.
     HttpMethod {
         /// GET

@@ -18,7 +18,9 @@ pub mod slo;
 pub use capped::{CappedCounter, CappedGauge};
 pub use metric::{Kind, Label, LabelValues, Metric};
 pub use prometheus::IntCounter;
-pub use sequencer_handles::{BuildInfo, CacheMetrics, RouteMetrics, RouteSpec, SequencerMetrics};
+pub use sequencer_handles::{
+    BreakerMetrics, BuildInfo, CacheMetrics, RouteMetrics, RouteSpec, SequencerMetrics,
+};
 
 /// `job` label of the sequencer's scrape; rules, compose file, chart and docs use this constant.
 pub const JOB_SEQUENCER: &str = "stateset-sequencer";

@@ -1,7 +1,8 @@
 //! The sequencer's metrics, one declaration each, in the order of the reference table.
 
 use crate::label::{
-    AuthFailure, DbOperation, ErrorCategory, RejectReason, ShedReason, VerificationOutcome,
+    AuthFailure, BreakerState, CallOutcome, DbOperation, ErrorCategory, RejectReason, Service,
+    ShedReason, VerificationOutcome,
 };
 use crate::metric::{Kind, Label, LabelValues, Metric, SERIES_CAP};
 
@@ -144,6 +145,15 @@ metrics! {
     DB_SLOW_QUERIES = Counter, "stateset_sequencer_db_slow_queries_total",
         &[closed("operation", DbOperation::VALUES)],
         "Store operations above 200 ms.", "Which operation is slow?";
+
+    CIRCUIT_BREAKER_STATE = Gauge, "stateset_sequencer_circuit_breaker_state",
+        &[closed("service", Service::VALUES), closed("state", BreakerState::VALUES)],
+        "1 for the state that the circuit breaker is in, 0 for the others.",
+        "Is a dependency given up for now?";
+    CIRCUIT_BREAKER_CALLS = Counter, "stateset_sequencer_circuit_breaker_calls_total",
+        &[closed("service", Service::VALUES), closed("outcome", CallOutcome::VALUES)],
+        "Calls of a dependency through its circuit breaker, made or rejected.",
+        "Does a dependency fail, or hang?";
 
     AGENT_KEY_CACHE_HITS = Counter, "stateset_sequencer_agent_key_cache_hits_total", &[],
         "Agent key look-ups answered from memory.", "Does the cache work?";

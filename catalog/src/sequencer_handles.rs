@@ -9,8 +9,8 @@ use prometheus::{
 
 use crate::capped::{CappedCounter, CappedGauge};
 use crate::label::{
-    AuthFailure, DbOperation, ErrorCategory, HttpMethod, RejectReason, ShedReason, UNMATCHED_ROUTE,
-    VerificationOutcome,
+    AuthFailure, BreakerState, CallOutcome, DbOperation, ErrorCategory, HttpMethod, RejectReason,
+    Service, ShedReason, UNMATCHED_ROUTE, VerificationOutcome,
 };
 use crate::metric::{self, Metric, SERIES_CAP};
 use crate::sequencer as decl;
@@ -47,7 +47,15 @@ macro_rules! by_label {
         }
     )+};
 }
-by_label!(AuthFailure, ErrorCategory, RejectReason, ShedReason, VerificationOutcome, DbOperation);
+by_label!(
+    AuthFailure,
+    ErrorCategory,
+    RejectReason,
+    ShedReason,
+    VerificationOutcome,
+    DbOperation,
+    CallOutcome
+);
 
 /// The handles of one route.
 pub struct RouteMetrics {
@@ -57,6 +65,37 @@ pub struct RouteMetrics {
     pub size: Histogram,
     statuses: HashMap<u16, IntCounter>,
     labels: (&'static str, &'static str),
+}
+
+/// State and calls of one circuit breaker.
+pub struct BreakerMetrics {
+    /// Calls by outcome.
+    pub calls: ByLabel,
+    states: Vec<IntGauge>,
+}
+
+impl BreakerMetrics {
+    /// A closed one.
+    fn new(registry: &Registry, service: Service) -> Self {
+        let calls = metric::counter_vec(registry, &decl::CIRCUIT_BREAKER_CALLS);
+        let states = metric::gauge_vec(registry, &decl::CIRCUIT_BREAKER_STATE);
+        let service = service.as_str();
+        let call = |outcome: &&str| calls.with_label_values(&[service, outcome]);
+        let state = |state: &&str| states.with_label_values(&[service, state]);
+        let new = Self {
+            calls: ByLabel(CallOutcome::VALUES.iter().map(call).collect()),
+            states: BreakerState::VALUES.iter().map(state).collect(),
+        };
+        new.show(BreakerState::Closed);
+        new
+    }
+
+    /// Shows the state, for a scrape.
+    pub fn show(&self, now: BreakerState) {
+        for state in BreakerState::ALL {
+            self.states[*state as usize].set(i64::from(*state == now));
+        }
+    }
 }
 
 /// Hits, misses, evictions, entries and look-up time of one credential cache.
@@ -111,6 +150,7 @@ pub struct SequencerMetrics {
     pub db_pool_wait: Histogram,
     db_query_duration: Vec<Histogram>,
     pub db_slow_queries: ByLabel,
+    pub database_breaker: BreakerMetrics,
     pub agent_key_cache: CacheMetrics,
     pub api_key_cache: CacheMetrics,
     pub api_keys_active: IntGauge,
@@ -187,6 +227,7 @@ impl SequencerMetrics {
                 .map(|op| queries.with_label_values(&[op.as_str(), op.table()]))
                 .collect(),
             db_slow_queries: ByLabel::new(r, &decl::DB_SLOW_QUERIES, DbOperation::VALUES),
+            database_breaker: BreakerMetrics::new(r, Service::Database),
             agent_key_cache: agent_key_cache(r),
             api_key_cache: api_key_cache(r),
             api_keys_active: metric::gauge(r, &decl::API_KEYS_ACTIVE),

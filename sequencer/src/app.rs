@@ -8,6 +8,7 @@ use uuid::Uuid;
 use ves::{Hash32, Receipt, Stream};
 
 use crate::auth::{AgentKeys, Authenticator};
+use crate::breaker::Breaker;
 use crate::config::Config;
 use crate::health::Health;
 use crate::identity::Identity;
@@ -21,8 +22,10 @@ use crate::telemetry::Tracing;
 pub struct App {
     /// As read at start.
     pub config: Config,
-    /// The log.
+    /// The log, behind its circuit breaker.
     pub store: Arc<dyn Store>,
+    /// The breaker.
+    pub breaker: Arc<Breaker>,
     /// Everything that is counted.
     pub metrics: Arc<SequencerMetrics>,
     /// Credentials of callers.

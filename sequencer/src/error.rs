@@ -180,6 +180,14 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::DiskFull => disk_full(),
+            StoreError::Unavailable { retry_after } => {
+                let seconds = u32::try_from(retry_after.as_millis().div_ceil(1_000));
+                let message = "the store does not answer and is left alone for a moment; repeat \
+                               the request, that is safe";
+                Self::new(Code::ServiceUnavailable, message)
+                    .with_details(json!({ "reason": "circuit_breaker_open" }))
+                    .retry_after(seconds.unwrap_or(u32::MAX).max(1))
+            }
             StoreError::Gap { missing, head } => Self::new(
                 Code::SequenceGap,
                 format!("number {missing} is missing below the head {head}: the log is damaged"),

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use catalog::label::BreakerState;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use ves::Timestamp;
@@ -88,11 +89,13 @@ pub struct Health {
 }
 
 impl Health {
-    /// The state now, at most a quarter of a second old.
+    /// The state now, at most a quarter of a second old. While the store is not asked, looking
+    /// costs nothing, and an older report would say that all is well.
     pub async fn report(&self, app: &App) -> Report {
         let mut last = self.last.lock().await;
         if let Some((at, report)) = &*last
             && at.elapsed() < FRESH
+            && app.breaker.state() == BreakerState::Closed
         {
             return report.clone();
         }
@@ -124,6 +127,10 @@ async fn look(app: &App) -> Report {
     let store_millis = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (store, unsealed) = match answer {
         Ok(Ok(unsealed)) => (None, Some(unsealed)),
+        _ if app.breaker.state() != BreakerState::Closed => {
+            let reason = "it fails or hangs and is only probed (its circuit breaker is open)";
+            (Some(reason.to_owned()), None)
+        }
         Ok(Err(_)) => (Some("the store answers with an error".to_owned()), None),
         Err(_) => {
             (Some(format!("the store did not answer in {} s", STORE_TIMEOUT.as_secs())), None)

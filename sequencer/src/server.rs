@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::{AgentKeys, Authenticator, api_key};
+use crate::breaker::{Breaker, Policy};
 use crate::clock;
 use crate::config::{Config, Secret};
 use crate::health::Health;
@@ -26,11 +27,15 @@ use crate::lifecycle::Lifecycle;
 use crate::sealing::{SealPolicy, Sealer};
 use crate::secrets::Secrets;
 use crate::store::sqlite::{Migration, SqliteOptions, SqliteStore};
-use crate::store::{ApiKeyOrigin, ApiKeyRecord, Store};
+use crate::store::{ApiKeyOrigin, ApiKeyRecord, Guarded, Store};
 use crate::telemetry::export::{self, Export};
 
 /// How often last uses of credentials are written.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
+
+/// An open breaker of the database asks after this, and then as often: its answer decides whether
+/// this process is of any use, so it never waits longer.
+const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A running sequencer.
 pub struct Server {
@@ -109,7 +114,12 @@ impl Server {
             None => store.sequencer_id(Uuid::new_v4()).await?,
         };
         let identity = Identity::new(sequencer_id, signing_key, keys);
-        let (queue, jobs) = commit_queue(config.queue_max_events, Arc::clone(&metrics));
+        let breaker = Arc::new(Breaker::new(breaker_policy(&config), Arc::clone(&metrics)));
+        let call_timeout = config.store_call_timeout();
+        let guarded = Arc::new(Guarded::new(store, Arc::clone(&breaker), call_timeout));
+        let store: Arc<dyn Store> = Arc::clone(&guarded) as _;
+        let (queue, jobs) =
+            commit_queue(config.queue_max_events, call_timeout, Arc::clone(&metrics));
         let committer = tokio::spawn(commit_loop(
             jobs,
             Arc::clone(&store),
@@ -134,6 +144,7 @@ impl Server {
             health: Health::default(),
             lifecycle: Lifecycle::default(),
             store,
+            breaker,
             metrics,
             config,
         });
@@ -149,7 +160,7 @@ impl Server {
             }),
             api: serve_on(api, Surface::Api, app.lifecycle.closing()),
             ops: serve_on(ops, Surface::Operations, &stop_ops),
-            background: start_background(&app, &stop_background),
+            background: start_background(&app, guarded, &stop_background),
             app,
             api_address,
             ops_address,
@@ -239,6 +250,15 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
+fn breaker_policy(config: &Config) -> Policy {
+    Policy {
+        failure_threshold: config.circuit_breaker_failure_threshold,
+        success_threshold: config.circuit_breaker_success_threshold,
+        slow_call: Duration::from_millis(config.circuit_breaker_slow_call_ms),
+        probe_interval: PROBE_INTERVAL,
+    }
+}
+
 fn platform_record(key: &Secret) -> ApiKeyRecord {
     let key_hash = api_key::hash(key.expose());
     ApiKeyRecord {
@@ -258,7 +278,13 @@ fn platform_record(key: &Secret) -> ApiKeyRecord {
     }
 }
 
-fn start_background(app: &Arc<App>, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
+fn start_background(
+    app: &Arc<App>,
+    store: Arc<Guarded>,
+    stop: &CancellationToken,
+) -> Vec<JoinHandle<()>> {
+    let stop_probing = stop.clone();
+    let probing = tokio::spawn(async move { store.recover(stop_probing).await });
     let sealer = Arc::clone(&app.sealer);
     let stop_sealer = stop.clone();
     let sealing = tokio::spawn(async move { sealer.run(stop_sealer).await });
@@ -270,5 +296,5 @@ fn start_background(app: &Arc<App>, stop: &CancellationToken) -> Vec<JoinHandle<
             }
         }
     });
-    vec![sealing, housekeeping]
+    vec![probing, sealing, housekeeping]
 }

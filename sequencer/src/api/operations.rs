@@ -151,6 +151,7 @@ pub(super) async fn metrics(app: &App) -> Reply {
     let report = app.health.report(app).await;
     let metrics = &app.metrics;
     metrics.ready.set(i64::from(readiness(app, &report).0));
+    metrics.database_breaker.show(app.breaker.state());
     metrics.draining.set(i64::from(app.lifecycle.is_draining()));
     metrics.queue_depth.set(i64::from(app.queue.depth()));
     metrics.db_pool_active.set(i64::from(report.pool.active));

@@ -34,6 +34,10 @@ impl Config {
             ("MAX_PAGE_BYTES", self.max_page_bytes.into(), 1),
             ("REQUEST_TIMEOUT_SECS", self.request_timeout_secs, 1),
             ("HEADER_READ_TIMEOUT_SECS", self.header_read_timeout_secs, 1),
+            ("DB_STATEMENT_TIMEOUT_MS", self.db_statement_timeout_ms, 1),
+            ("CIRCUIT_BREAKER_FAILURE_THRESHOLD", self.circuit_breaker_failure_threshold.into(), 1),
+            ("CIRCUIT_BREAKER_SUCCESS_THRESHOLD", self.circuit_breaker_success_threshold.into(), 1),
+            ("CIRCUIT_BREAKER_SLOW_CALL_MS", self.circuit_breaker_slow_call_ms, 1),
             ("COMMITTER_MAX_EVENTS", self.committer_max_events.into(), 1),
             (
                 "MAX_COMMITMENT_EVENTS",
@@ -56,6 +60,13 @@ impl Config {
     /// When `DATABASE_URL` is not a `sqlite:` URL with a file.
     pub fn sqlite_path(&self) -> anyhow::Result<PathBuf> {
         sqlite_path(&self.database_url)
+    }
+
+    /// Longest call of the store: what its driver allows, and a second for the driver to say so.
+    #[must_use]
+    pub fn store_call_timeout(&self) -> Duration {
+        let driver = self.db_acquire_timeout_ms.saturating_add(self.db_statement_timeout_ms);
+        Duration::from_millis(driver.saturating_add(1_000))
     }
 
     /// True when missing secrets may be created: only this machine can reach the API.

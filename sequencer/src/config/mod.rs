@@ -52,6 +52,34 @@ pub struct Config {
     /// Longest wait for a store connection, in milliseconds.
     #[arg(long, env = "DB_ACQUIRE_TIMEOUT_MS", default_value_t = 5_000, help_heading = "Store")]
     pub db_acquire_timeout_ms: u64,
+    /// Longest run of one statement of the store, in milliseconds.
+    #[arg(long, env = "DB_STATEMENT_TIMEOUT_MS", default_value_t = 5_000, help_heading = "Store")]
+    pub db_statement_timeout_ms: u64,
+    /// Failed and slow calls of the store within ten seconds that open its circuit breaker, once
+    /// they are half of all.
+    #[arg(
+        long,
+        env = "CIRCUIT_BREAKER_FAILURE_THRESHOLD",
+        default_value_t = 5,
+        help_heading = "Store"
+    )]
+    pub circuit_breaker_failure_threshold: u32,
+    /// Good probes in a row that close a circuit breaker.
+    #[arg(
+        long,
+        env = "CIRCUIT_BREAKER_SUCCESS_THRESHOLD",
+        default_value_t = 2,
+        help_heading = "Store"
+    )]
+    pub circuit_breaker_success_threshold: u32,
+    /// A call of the store that takes longer, in milliseconds, is slow for its circuit breaker.
+    #[arg(
+        long,
+        env = "CIRCUIT_BREAKER_SLOW_CALL_MS",
+        default_value_t = 2_000,
+        help_heading = "Store"
+    )]
+    pub circuit_breaker_slow_call_ms: u64,
     /// Bring an older schema up to date at start; with false, such a start is refused.
     #[arg(
         long,

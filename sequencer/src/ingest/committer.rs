@@ -13,7 +13,7 @@ use ves::Stream;
 
 use super::queue::Job;
 use crate::clock;
-use crate::store::{PreparedBatch, Store};
+use crate::store::{PreparedBatch, Store, StoreError};
 
 /// Events after which a commit takes no further batch: bounds its time and memory.
 const MAX_COMMIT_EVENTS: usize = 2_000;
@@ -32,10 +32,17 @@ pub async fn commit_loop(
         let mut next = Some(first);
         while let Some(Job { batch, queued_at, wait, reply, _room }) = next {
             metrics.queue_wait.observe(queued_at.elapsed().as_secs_f64());
-            size += batch.events.len();
-            batches.push(batch);
-            waiting.push((reply, _room, wait.then("commit")));
+            // Nobody waits any more for a batch whose handler gave up or whose client left: it
+            // is not committed, and nobody was told that it is.
+            if !reply.is_closed() {
+                size += batch.events.len();
+                batches.push(batch);
+                waiting.push((reply, _room, wait.then("commit")));
+            }
             next = if size < MAX_COMMIT_EVENTS { queue.try_recv().ok() } else { None };
+        }
+        if batches.is_empty() {
+            continue;
         }
         let started = Instant::now();
         let result = store.commit_events(&batches, clock::now(), key_version).await;
@@ -60,7 +67,11 @@ pub async fn commit_loop(
                 show_heads(&metrics, &heads);
             }
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, size, "commit failed");
+                // The breaker has said once that it is open.
+                if !matches!(error, StoreError::Unavailable { .. }) {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, size, "commit failed");
+                }
                 let error = Arc::new(error);
                 for (reply, _room, part) in waiting.drain(..) {
                     drop(part);

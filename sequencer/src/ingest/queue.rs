@@ -1,7 +1,7 @@
 //! The bounded queue between handlers and the committer. Its bound counts events, not requests.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use catalog::SequencerMetrics;
 use catalog::label::ShedReason;
@@ -28,6 +28,8 @@ pub struct CommitQueue {
     sender: mpsc::UnboundedSender<Job>,
     room: Arc<Semaphore>,
     capacity: u32,
+    /// Longest wait for a commit.
+    patience: Duration,
     metrics: Arc<SequencerMetrics>,
 }
 
@@ -36,12 +38,13 @@ pub struct CommitQueue {
 #[must_use]
 pub fn commit_queue(
     capacity: u32,
+    patience: Duration,
     metrics: Arc<SequencerMetrics>,
 ) -> (CommitQueue, mpsc::UnboundedReceiver<Job>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let room = Arc::new(Semaphore::new(capacity as usize));
     metrics.queue_capacity.set(i64::from(capacity));
-    (CommitQueue { sender, room, capacity, metrics }, receiver)
+    (CommitQueue { sender, room, capacity, patience, metrics }, receiver)
 }
 
 impl CommitQueue {
@@ -61,10 +64,19 @@ impl CommitQueue {
         let stopped =
             || ApiError::new(Code::ServiceUnavailable, "the sequencer is stopping").retry_after(1);
         self.sender.send(job).map_err(|_| stopped())?;
-        match answer.await.map_err(|_| stopped())? {
+        // A job waits for the commit before it and for its own. Whether it was committed is then
+        // unknown here; the committer does not drop a commit that began.
+        let Ok(answer) = tokio::time::timeout(self.patience, answer).await else {
+            let cause = anyhow::anyhow!("no commit within {} s", self.patience.as_secs_f64());
+            return Err(StoreError::Failed(cause).into());
+        };
+        match answer.map_err(|_| stopped())? {
             Ok(outcome) => Ok(outcome),
             Err(error) => Err(match *error {
                 StoreError::DiskFull => StoreError::DiskFull.into(),
+                StoreError::Unavailable { retry_after } => {
+                    StoreError::Unavailable { retry_after }.into()
+                }
                 // Logged by the committer, once for all requests of the commit.
                 _ => StoreError::Failed(anyhow::anyhow!("the group commit failed")).into(),
             }),

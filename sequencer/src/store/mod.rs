@@ -11,16 +11,20 @@
 
 mod directory;
 mod group;
+mod guarded;
 mod known;
 mod model;
 pub mod sequencing;
 pub mod sqlite;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use uuid::Uuid;
 use ves::{Commitment, Hash32, Stream, Timestamp, merkle::Tile};
 
 pub use directory::{AgentSummary, Directory, Overview, StoreSummary, TenantSummary};
+pub use guarded::Guarded;
 pub use model::{
     AgentKeyRecord, ApiKeyOrigin, ApiKeyRecord, Backlog, BatchOutcome, EventOutcome, Head,
     LeafSource, Placement, PoolStatus, PreparedBatch, PreparedEvent, SequencerKey, StoredEvent,
@@ -37,6 +41,12 @@ pub enum StoreError {
     /// the request is safe.
     #[error("the store failed")]
     Failed(#[source] anyhow::Error),
+    /// The store was not asked: it failed or hung a moment ago. Nothing was written.
+    #[error("the store is not asked for {} ms, it failed", retry_after.as_millis())]
+    Unavailable {
+        /// Time until it is asked again.
+        retry_after: Duration,
+    },
     /// The log has a hole where there must be none.
     #[error("number {missing} is missing below the head {head}")]
     Gap {

@@ -13,6 +13,7 @@ mod answer;
 mod api_keys;
 mod app;
 mod auth;
+mod breaker;
 mod client;
 mod commitments;
 mod concurrency;
