@@ -114,12 +114,10 @@ impl Server {
             None => store.sequencer_id(Uuid::new_v4()).await?,
         };
         let identity = Identity::new(sequencer_id, signing_key, keys);
-        let breaker = Arc::new(Breaker::new(breaker_policy(&config), Arc::clone(&metrics)));
-        let call_timeout = config.store_call_timeout();
-        let guarded = Arc::new(Guarded::new(store, Arc::clone(&breaker), call_timeout));
+        let guarded = guard(store, &config, &metrics);
         let store: Arc<dyn Store> = Arc::clone(&guarded) as _;
-        let (queue, jobs) =
-            commit_queue(config.queue_max_events, call_timeout, Arc::clone(&metrics));
+        let patience = config.store_call_timeout();
+        let (queue, jobs) = commit_queue(config.queue_max_events, patience, Arc::clone(&metrics));
         let committer = tokio::spawn(commit_loop(
             jobs,
             Arc::clone(&store),
@@ -144,7 +142,7 @@ impl Server {
             health: Health::default(),
             lifecycle: Lifecycle::default(),
             store,
-            breaker,
+            breaker: Arc::clone(guarded.breaker()),
             metrics,
             config,
         });
@@ -250,13 +248,15 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-fn breaker_policy(config: &Config) -> Policy {
-    Policy {
+fn guard(store: Arc<dyn Store>, config: &Config, metrics: &Arc<SequencerMetrics>) -> Arc<Guarded> {
+    let policy = Policy {
         failure_threshold: config.circuit_breaker_failure_threshold,
         success_threshold: config.circuit_breaker_success_threshold,
         slow_call: Duration::from_millis(config.circuit_breaker_slow_call_ms),
         probe_interval: PROBE_INTERVAL,
-    }
+    };
+    let breaker = Arc::new(Breaker::new(policy, Arc::clone(metrics)));
+    Arc::new(Guarded::new(store, breaker, config.store_call_timeout()))
 }
 
 fn platform_record(key: &Secret) -> ApiKeyRecord {

@@ -37,6 +37,12 @@ impl Guarded {
         Self { inner, breaker, call_timeout }
     }
 
+    /// The breaker.
+    #[must_use]
+    pub fn breaker(&self) -> &Arc<Breaker> {
+        &self.breaker
+    }
+
     /// Finds out when an open breaker can close, until told to stop. Nobody's request is risked
     /// for it, and it needs no traffic.
     pub async fn recover(&self, stop: CancellationToken) {

@@ -22,10 +22,18 @@ pub(crate) enum Line {
     Cut,
 }
 
+/// What the line does, and which connections it has lost.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    line: Line,
+    /// Connections with a lower number are dead without knowing it.
+    alive_from: u64,
+}
+
 /// A proxy on a free port of this machine; it ends when dropped.
 pub(crate) struct Proxy {
     address: SocketAddr,
-    line: watch::Sender<Line>,
+    state: watch::Sender<State>,
     accepted: Arc<AtomicU64>,
     accepting: JoinHandle<()>,
 }
@@ -35,16 +43,17 @@ impl Proxy {
     pub(crate) async fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (line, state) = watch::channel(Line::Up(Duration::ZERO));
+        let first = State { line: Line::Up(Duration::ZERO), alive_from: 0 };
+        let (state, line) = watch::channel(first);
         let accepted = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&accepted);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                counted.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(carry(client, server, state.clone()));
+                let number = counted.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(carry(client, server, Watch { state: line.clone(), number }));
             }
         });
-        Self { address, line, accepted, accepting }
+        Self { address, state, accepted, accepting }
     }
 
     /// Where clients connect.
@@ -59,64 +68,82 @@ impl Proxy {
 
     /// Changes the line for all connections, those that are open too.
     pub(crate) fn set(&self, line: Line) {
-        self.line.send_replace(line);
+        self.state.send_modify(|state| state.line = line);
+    }
+
+    /// Loses all open connections: both ends believe in them, and nothing is ever carried again.
+    /// New ones are carried. So a firewall forgets, or a machine that lost its power.
+    pub(crate) fn lose_connections(&self) {
+        let alive_from = self.accepted();
+        self.state.send_modify(|state| state.alive_from = alive_from);
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.accepting.abort();
-        self.line.send_replace(Line::Cut);
+        self.set(Line::Cut);
+    }
+}
+
+/// The line as one connection sees it.
+#[derive(Clone)]
+struct Watch {
+    state: watch::Receiver<State>,
+    number: u64,
+}
+
+impl Watch {
+    /// The delay of the line once it is up; nothing when it is cut or the proxy is gone.
+    async fn up(&mut self) -> Option<Duration> {
+        let number = self.number;
+        let carries = |state: &State| state.line != Line::Frozen && state.alive_from <= number;
+        match self.state.wait_for(carries).await.ok()?.line {
+            Line::Up(delay) => Some(delay),
+            Line::Frozen | Line::Cut => None,
+        }
+    }
+
+    async fn cut(mut self) {
+        let _ = self.state.wait_for(|state| state.line == Line::Cut).await;
     }
 }
 
 /// One connection until an end closes it or the line is cut.
-async fn carry(client: TcpStream, server: SocketAddr, line: watch::Receiver<Line>) {
+async fn carry(client: TcpStream, server: SocketAddr, watch: Watch) {
     let carried = async {
         // A frozen line does not connect either.
-        wait_until_up(&mut line.clone()).await?;
+        watch.clone().up().await?;
         let server = TcpStream::connect(server).await.ok()?;
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         // Each direction ends by itself, as in TCP: one side may have said all it will say.
         tokio::join!(
-            pump(from_client, to_server, line.clone()),
-            pump(from_server, to_client, line.clone())
+            pump(from_client, to_server, watch.clone()),
+            pump(from_server, to_client, watch.clone())
         );
         Some(())
-    };
-    let cut = async {
-        let _ = line.clone().wait_for(|line| *line == Line::Cut).await;
     };
     // Dropping the halves closes both sockets.
     tokio::select! {
         _ = carried => {}
-        () = cut => {}
+        () = watch.clone().cut() => {}
     }
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut line: watch::Receiver<Line>) {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut watch: Watch) {
     let mut chunk = vec![0; 64 << 10];
     while let Ok(length @ 1..) = from.read(&mut chunk).await {
-        let Some(delay) = wait_until_up(&mut line).await else { return };
+        let Some(delay) = watch.up().await else { return };
         tokio::time::sleep(delay).await;
         if to.write_all(&chunk[..length]).await.is_err() {
             return;
         }
     }
     // The end of the stream is carried as a byte is.
-    if wait_until_up(&mut line).await.is_some() {
+    if watch.up().await.is_some() {
         let _ = to.shutdown().await;
-    }
-}
-
-/// The delay of the line once it is up; nothing when the proxy is gone.
-async fn wait_until_up(line: &mut watch::Receiver<Line>) -> Option<Duration> {
-    let up = line.wait_for(|line| matches!(line, Line::Up(_))).await.ok()?;
-    match *up {
-        Line::Up(delay) => Some(delay),
-        Line::Frozen | Line::Cut => None,
     }
 }
 
@@ -153,12 +180,20 @@ async fn the_line_carries_slows_freezes_and_cuts() {
     tokio::time::timeout(limit, client.read_exact(&mut answer)).await.unwrap().unwrap();
     assert_eq!(&answer, b"never", "what was sent meanwhile arrives");
 
+    proxy.lose_connections();
+    client.write_all(b"never").await.unwrap();
+    let mut new = TcpStream::connect(proxy.address()).await.unwrap();
+    new.write_all(b"hello").await.unwrap();
+    tokio::time::timeout(limit, new.read_exact(&mut answer)).await.unwrap().unwrap();
+    let silence = tokio::time::timeout(Duration::from_millis(300), client.read_exact(&mut answer));
+    assert!(silence.await.is_err(), "the old connection is dead and does not know it");
+
     proxy.set(Line::Cut);
     let end = tokio::time::timeout(limit, client.read(&mut answer)).await.unwrap();
     assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
     let mut new = TcpStream::connect(proxy.address()).await.unwrap();
     let end = tokio::time::timeout(limit, new.read(&mut answer)).await.unwrap();
     assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
-    assert_eq!(proxy.accepted(), 2);
+    assert_eq!(proxy.accepted(), 3);
     echoing.abort();
 }
