@@ -51,6 +51,8 @@ label_values! {
         Malformed => "malformed",
         /// No such key.
         Unknown => "unknown",
+        /// Not looked up: too many unknown ones came from its address.
+        Limited => "limited",
         /// The key was revoked.
         Revoked => "revoked",
         /// The key is good but lacks the right.
@@ -61,6 +63,8 @@ label_values! {
 label_values! {
     /// `reason` of `requests_shed_total`.
     ShedReason {
+        /// Too many events are under way.
+        Admission => "admission",
         /// The event queue is full.
         QueueFull => "queue_full",
         /// The memory for request bodies is taken.

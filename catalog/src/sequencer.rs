@@ -80,6 +80,17 @@ metrics! {
     REQUESTS_SHED = Counter, "stateset_sequencer_requests_shed_total",
         &[closed("reason", ShedReason::VALUES)],
         "Requests refused to protect the process.", "Is there more load than it can take?";
+    INGEST_INSIDE = Gauge, "stateset_sequencer_ingest_inside_events", &[],
+        "Events between admission and answer, by announced length.",
+        "How near is it to refusing requests?";
+    INGEST_LIMIT = Gauge, "stateset_sequencer_ingest_limit_events", &[],
+        "Bound of the events between admission and answer, from the measured rate.",
+        "How much does it let in?";
+    RATE_LIMITED = Counter, "stateset_sequencer_rate_limited_total", &[],
+        "Requests answered 429.", "Do limits bite?";
+    TENANT_RATE_LIMITED = Counter, "stateset_sequencer_tenant_rate_limited_total",
+        &[capped("tenant")],
+        "Requests beyond the limit of their tenant or credential.", "Who sends too much?";
 
     EVENTS_INGESTED = Counter, "stateset_sequencer_events_ingested_total", &[],
         "Events that were given a number.", "How much work is done?";

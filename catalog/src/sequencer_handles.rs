@@ -119,11 +119,16 @@ pub struct SequencerMetrics {
     registry: Registry,
     routes: Vec<RouteMetrics>,
     unmatched: HashMap<&'static str, [IntCounter; 2]>,
+    preflights: IntCounter,
     requests: IntCounterVec,
     pub ready: IntGauge,
     pub draining: IntGauge,
     pub errors: ByLabel,
     pub requests_shed: ByLabel,
+    pub ingest_inside: IntGauge,
+    pub ingest_limit: IntGauge,
+    pub rate_limited: IntCounter,
+    pub tenant_rate_limited: CappedCounter,
     pub events_ingested: IntCounter,
     pub events_rejected: ByLabel,
     pub stream_events_ingested: CappedCounter,
@@ -189,11 +194,16 @@ impl SequencerMetrics {
         Self {
             routes: route_handles(r, &requests, routes),
             unmatched: unmatched_handles(&requests),
+            preflights: requests.with_label_values(&["OPTIONS", UNMATCHED_ROUTE, "200"]),
             requests,
             ready: metric::gauge(r, &decl::READY),
             draining: metric::gauge(r, &decl::DRAINING),
             errors: ByLabel::new(r, &decl::ERRORS, ErrorCategory::VALUES),
             requests_shed: ByLabel::new(r, &decl::REQUESTS_SHED, ShedReason::VALUES),
+            ingest_inside: metric::gauge(r, &decl::INGEST_INSIDE),
+            ingest_limit: metric::gauge(r, &decl::INGEST_LIMIT),
+            rate_limited: metric::counter(r, &decl::RATE_LIMITED),
+            tenant_rate_limited: cap(&decl::TENANT_RATE_LIMITED),
             events_ingested: metric::counter(r, &decl::EVENTS_INGESTED),
             events_rejected: ByLabel::new(r, &decl::EVENTS_REJECTED, RejectReason::VALUES),
             stream_events_ingested: cap(&decl::STREAM_EVENTS_INGESTED),
@@ -260,9 +270,12 @@ impl SequencerMetrics {
         }
     }
 
-    /// Counts the answer to a request that no route serves: 405 or, by default, 404.
+    /// Counts the answer to a request that no route serves: 405, 200 for what a browser asks
+    /// before, or, by default, 404.
     pub fn count_unmatched(&self, method: HttpMethod, status: u16) {
-        if let Some(counters) = self.unmatched.get(method.as_str()) {
+        if status == 200 {
+            self.preflights.inc();
+        } else if let Some(counters) = self.unmatched.get(method.as_str()) {
             counters[usize::from(status == 405)].inc();
         }
     }

@@ -12,8 +12,9 @@ use crate::breaker::Breaker;
 use crate::config::Config;
 use crate::health::Health;
 use crate::identity::Identity;
-use crate::ingest::CommitQueue;
+use crate::ingest::{Admission, CommitQueue};
 use crate::lifecycle::Lifecycle;
+use crate::rate_limit::RateLimits;
 use crate::sealing::Sealer;
 use crate::store::{Placement, Store};
 use crate::telemetry::Tracing;
@@ -34,6 +35,10 @@ pub struct App {
     pub agent_keys: AgentKeys,
     /// Spans of requests.
     pub tracing: Tracing,
+    /// Who may send more requests.
+    pub rate_limits: RateLimits,
+    /// The gate before ingest.
+    pub admission: Admission,
     /// The way to the committer.
     pub queue: CommitQueue,
     /// Batches.

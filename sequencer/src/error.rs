@@ -52,6 +52,8 @@ codes! {
     InvalidApiKey => "INVALID_API_KEY", 1002, UNAUTHORIZED, Auth;
     /// The credential lacks the right.
     InsufficientPermissions => "INSUFFICIENT_PERMISSIONS", 1005, FORBIDDEN, Auth;
+    /// More requests than the caller may send.
+    RateLimitExceeded => "RATE_LIMIT_EXCEEDED", 2001, TOO_MANY_REQUESTS, RateLimit;
     /// More load than the process takes.
     Overloaded => "OVERLOADED", 2003, SERVICE_UNAVAILABLE, Internal;
     /// The body cannot be read as what the route takes.

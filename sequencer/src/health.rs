@@ -173,8 +173,12 @@ fn disk_problem(app: &App) -> Option<String> {
 
 fn queue_problem(app: &App) -> Option<String> {
     let (depth, capacity) = (app.queue.depth(), app.queue.capacity());
-    let saturated = f64::from(depth) > QUEUE_SATURATED_RATIO * f64::from(capacity);
-    saturated.then(|| format!("{depth} of {capacity} events are waiting for the store"))
+    if f64::from(depth) > QUEUE_SATURATED_RATIO * f64::from(capacity) {
+        return Some(format!("{depth} of {capacity} events are waiting for the store"));
+    }
+    let inside = app.admission.inside();
+    let is_shedding = app.admission.is_shedding();
+    is_shedding.then(|| format!("{inside} events are under way, further ones are refused"))
 }
 
 fn sealing_problem(app: &App, oldest_seconds: f64) -> Option<String> {

@@ -20,6 +20,7 @@ pub mod identity;
 pub mod ingest;
 pub mod lifecycle;
 pub mod process;
+pub mod rate_limit;
 pub mod sealing;
 pub mod secrets;
 pub mod server;

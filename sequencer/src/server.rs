@@ -22,8 +22,9 @@ use crate::http::routes::{self, Surface};
 use crate::http::server::{Limits, serve};
 use crate::http::service;
 use crate::identity::Identity;
-use crate::ingest::{commit_loop, commit_queue};
+use crate::ingest::{Admission, commit_loop, commit_queue};
 use crate::lifecycle::Lifecycle;
+use crate::rate_limit::RateLimits;
 use crate::sealing::{SealPolicy, Sealer};
 use crate::secrets::Secrets;
 use crate::store::sqlite::{Migration, SqliteOptions, SqliteStore};
@@ -132,9 +133,19 @@ impl Server {
         };
         let cache = config.credential_cache_entries;
         let app = Arc::new(App {
-            authenticator: Authenticator::new(Arc::clone(&store), Arc::clone(&metrics), cache),
+            authenticator: Authenticator::new(Arc::clone(&store), Arc::clone(&metrics), &config),
             agent_keys: AgentKeys::new(Arc::clone(&store), &metrics, cache),
             tracing,
+            rate_limits: RateLimits::new(
+                config.rate_limit_per_minute,
+                config.rate_limit_max_entries,
+                Arc::clone(&metrics),
+            ),
+            admission: Admission::new(
+                config.queue_max_events,
+                config.max_events_per_batch,
+                &metrics,
+            ),
             queue,
             sealer: Arc::new(Sealer::new(Arc::clone(&store), Arc::clone(&metrics), policy)),
             identity,
@@ -244,6 +255,7 @@ fn limits(config: &Config) -> Limits {
         header_read_timeout: Duration::from_secs(config.header_read_timeout_secs),
         max_headers: config.max_headers,
         max_header_bytes: config.max_header_bytes,
+        write_timeout: Duration::from_secs(config.write_timeout_secs),
         shutdown_timeout: Duration::from_secs(config.shutdown_timeout_secs),
     }
 }

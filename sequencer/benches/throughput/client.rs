@@ -30,13 +30,29 @@ impl Connection {
 
     /// Status and body.
     pub(crate) async fn send(&mut self, request: &[u8]) -> (u16, &[u8]) {
-        self.socket.write_all(request).await.expect("the server reads");
+        let (status, start, end) =
+            self.exchange(request).await.expect("the server answers on a kept connection");
+        (status, &self.buffer[start..end])
+    }
+
+    /// Status, and whether the connection is of no more use; `None` when no answer came.
+    pub(crate) async fn try_send(&mut self, request: &[u8]) -> Option<(u16, bool)> {
+        let (status, start, _) = self.exchange(request).await?;
+        Some((status, contains(&self.buffer[..start], b"connection: close")))
+    }
+
+    /// Status and place of the body in the buffer.
+    async fn exchange(&mut self, request: &[u8]) -> Option<(u16, usize, usize)> {
+        // A server that does not want the rest may have answered already.
+        let _ = self.socket.write_all(request).await;
         self.buffer.clear();
         loop {
-            let read = self.socket.read_buf(&mut self.buffer).await.expect("the server answers");
-            assert!(read > 0, "the server closed the connection");
-            if let Some((status, start, end)) = complete(&self.buffer) {
-                return (status, &self.buffer[start..end]);
+            let read = self.socket.read_buf(&mut self.buffer).await.ok()?;
+            if read == 0 {
+                return None;
+            }
+            if let Some(answer) = complete(&self.buffer) {
+                return Some(answer);
             }
         }
     }

@@ -36,6 +36,7 @@ impl StoreKind {
 pub(crate) struct Target {
     child: Child,
     pub(crate) address: String,
+    pub(crate) ops_address: String,
     pub(crate) key: String,
 }
 
@@ -58,8 +59,8 @@ impl Target {
             .expect("the server starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let mut line = || lines.next().expect("a line").expect("text");
-        let (address, key) = (line(), line());
-        Self { child, address, key }
+        let (address, ops_address, key) = (line(), line(), line());
+        Self { child, address, ops_address, key }
     }
 
     /// Resident memory, bytes.
@@ -107,7 +108,8 @@ pub(crate) fn serve(kind: &str, folder: &str) {
         };
         let server =
             Server::start_with(config, secrets, store, metrics).await.expect("the server starts");
-        println!("{}\n{}", server.api_address(), server.bootstrap_key().expose());
+        println!("{}\n{}", server.api_address(), server.ops_address());
+        println!("{}", server.bootstrap_key().expose());
         tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()))
             .await
             .expect("a thread")

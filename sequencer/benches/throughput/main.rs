@@ -3,10 +3,11 @@
 //! `make bench` runs it. Every figure for a store stands beside the ceiling measured in the same
 //! round; rounds alternate between the two, and the table shows the median of the rounds.
 //! Flags: `--rounds N` (3), `--scale PERCENT` of the events (100), `--only ingest|reads|memory`,
-//! `--clients N` for only the rows with that many.
+//! `--clients N` for only the rows with that many; `--only overload` runs nowhere else.
 
 mod client;
 mod fixture;
+mod overload;
 mod volatile;
 
 use std::time::Instant;
@@ -71,6 +72,9 @@ fn main() {
     }
     if wanted("memory") {
         memory(&options);
+    }
+    if options.only.as_deref() == Some("overload") {
+        overload::run(options.scale_percent);
     }
 }
 

@@ -154,6 +154,9 @@ pub(super) async fn metrics(app: &App) -> Reply {
     metrics.database_breaker.show(app.breaker.state());
     metrics.draining.set(i64::from(app.lifecycle.is_draining()));
     metrics.queue_depth.set(i64::from(app.queue.depth()));
+    metrics.ingest_inside.set(i64::try_from(app.admission.inside()).unwrap_or(i64::MAX));
+    let limit = app.admission.current_limit();
+    metrics.ingest_limit.set(i64::try_from(limit).unwrap_or(i64::MAX));
     metrics.db_pool_active.set(i64::from(report.pool.active));
     metrics.db_pool_idle.set(i64::from(report.pool.idle));
     metrics.db_pool_max.set(i64::from(report.pool.max));

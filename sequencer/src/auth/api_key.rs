@@ -1,6 +1,7 @@
 //! API keys: their form, their making, and the check of a request's credential.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,9 @@ use warp::http::header::AUTHORIZATION;
 
 use super::cache::LookupCache;
 use super::principal::Principal;
+use super::strangers::Strangers;
 use crate::clock;
+use crate::config::Config;
 use crate::error::{ApiError, ApiResult, Code};
 use crate::store::{ApiKeyRecord, Store, StoreError};
 
@@ -70,24 +73,33 @@ pub fn public_prefix(key_hash: &Hash32) -> String {
 pub struct Authenticator {
     store: Arc<dyn Store>,
     cache: LookupCache<Hash32, Arc<ApiKeyRecord>>,
+    strangers: Strangers,
     metrics: Arc<SequencerMetrics>,
     /// Last uses since the last flush. Held for a map operation only.
     uses: Mutex<HashMap<Hash32, Timestamp>>,
 }
 
 impl Authenticator {
-    /// An authenticator that keeps at most `capacity` credentials in memory.
+    /// An authenticator with the bounds of this configuration.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, metrics: Arc<SequencerMetrics>, capacity: usize) -> Self {
+    pub fn new(store: Arc<dyn Store>, metrics: Arc<SequencerMetrics>, config: &Config) -> Self {
+        let capacity = config.credential_cache_entries;
         let cache = LookupCache::new(capacity, metrics.api_key_cache.clone(), FRESH_MISSING);
-        Self { store, cache, metrics, uses: Mutex::default() }
+        let per_minute = config.unknown_credentials_per_minute;
+        let strangers = Strangers::new(per_minute, config.rate_limit_max_entries);
+        Self { store, cache, strangers, metrics, uses: Mutex::default() }
     }
 
-    /// The caller of a request with these headers.
+    /// The caller of a request with these headers from this address.
     ///
     /// # Errors
-    /// `AUTH_REQUIRED`, `INVALID_API_KEY`, or the store's failure.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> ApiResult<Principal> {
+    /// `AUTH_REQUIRED`, `INVALID_API_KEY`, `RATE_LIMIT_EXCEEDED` when the address has shown too
+    /// many unknown credentials, or the store's failure.
+    pub async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        address: Option<IpAddr>,
+    ) -> ApiResult<Principal> {
         let Some(key) = credential(headers) else {
             self.metrics.auth_failures[AuthFailure::Missing].inc();
             return Err(ApiError::new(
@@ -99,7 +111,19 @@ impl Authenticator {
             return Err(self.refuse(AuthFailure::Malformed));
         }
         let key_hash = hash(key);
-        let look_up = async { Ok(self.store.api_key(&key_hash).await?.map(Arc::new)) };
+        if !self.cache.has_answer(&key_hash) {
+            self.strangers.allow(address).inspect_err(|_| {
+                self.metrics.rate_limited.inc();
+                self.metrics.auth_failures[AuthFailure::Limited].inc();
+            })?;
+        }
+        let look_up = async {
+            let found = self.store.api_key(&key_hash).await?;
+            if found.is_none() {
+                self.strangers.count(address);
+            }
+            Ok(found.map(Arc::new))
+        };
         let Some(record) = self.cache.get(&key_hash, look_up).await? else {
             return Err(self.refuse(AuthFailure::Unknown));
         };

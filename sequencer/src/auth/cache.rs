@@ -67,6 +67,12 @@ impl<K: Eq + Hash + Clone, V: Clone> LookupCache<K, V> {
         entry.read_at.elapsed() < limit
     }
 
+    /// True when the store need not be asked, or it once knew this: a fresh answer, or a find of
+    /// any age.
+    pub(super) fn has_answer(&self, key: &K) -> bool {
+        self.entries.peek(key).is_some_and(|entry| self.is_fresh(&entry) || entry.value.is_some())
+    }
+
     /// Forgets an answer that this process has just changed.
     pub(super) fn forget(&self, key: &K) {
         self.entries.remove(key);

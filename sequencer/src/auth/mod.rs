@@ -4,6 +4,7 @@ pub mod agent_keys;
 pub mod api_key;
 mod cache;
 mod principal;
+mod strangers;
 
 pub use agent_keys::AgentKeys;
 pub use api_key::Authenticator;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
-use ves::Stream;
+use ves::{Hash32, Stream};
 
 use crate::error::{ApiError, ApiResult, Code};
 use crate::store::ApiKeyRecord;
@@ -34,6 +34,12 @@ impl Principal {
     #[must_use]
     pub fn key_prefix(&self) -> &str {
         &self.record.key_prefix
+    }
+
+    /// SHA-256 of the credential.
+    #[must_use]
+    pub fn key_hash(&self) -> Hash32 {
+        self.record.key_hash
     }
 
     /// The platform itself, which may act for every tenant.

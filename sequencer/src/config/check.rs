@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Config;
 use crate::auth::api_key;
+use crate::http::{is_origin, origins};
 use crate::telemetry::export::Receiver;
 
 impl Config {
@@ -33,6 +34,9 @@ impl Config {
             ("MAX_HEADER_BYTES", self.max_header_bytes as u64, 8192),
             ("MAX_PAGE_BYTES", self.max_page_bytes.into(), 1),
             ("REQUEST_TIMEOUT_SECS", self.request_timeout_secs, 1),
+            ("BODY_READ_TIMEOUT_SECS", self.body_read_timeout_secs, 1),
+            ("WRITE_TIMEOUT_SECS", self.write_timeout_secs, 1),
+            ("RATE_LIMIT_MAX_ENTRIES", self.rate_limit_max_entries as u64, 1),
             ("HEADER_READ_TIMEOUT_SECS", self.header_read_timeout_secs, 1),
             ("DB_STATEMENT_TIMEOUT_MS", self.db_statement_timeout_ms, 1),
             ("CIRCUIT_BREAKER_FAILURE_THRESHOLD", self.circuit_breaker_failure_threshold.into(), 1),
@@ -47,6 +51,12 @@ impl Config {
         ];
         for (name, value, floor) in at_least {
             ensure!(value >= floor, "{name} is {value}, it must be at least {floor}");
+        }
+        for origin in self.cors_allow_origins.as_deref().map(origins).unwrap_or_default() {
+            ensure!(
+                origin == "*" || is_origin(&origin),
+                "CORS_ALLOW_ORIGINS holds `{origin}`; an origin is like https://app.example.com"
+            );
         }
         let same_port = self.port == self.ops_port && self.port != 0;
         ensure!(!same_port, "PORT and OPS_PORT are both {}", self.port);

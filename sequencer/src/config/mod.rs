@@ -152,13 +152,19 @@ pub struct Config {
     /// Seconds within which a client must send its request head.
     #[arg(long, env = "HEADER_READ_TIMEOUT_SECS", default_value_t = 10, help_heading = "Limits")]
     pub header_read_timeout_secs: u64,
+    /// Seconds within which a body must come; each 64 KiB of it allow one second more.
+    #[arg(long, env = "BODY_READ_TIMEOUT_SECS", default_value_t = 10, help_heading = "Limits")]
+    pub body_read_timeout_secs: u64,
+    /// Seconds after which a client that takes nothing of its answer is cut off.
+    #[arg(long, env = "WRITE_TIMEOUT_SECS", default_value_t = 30, help_heading = "Limits")]
+    pub write_timeout_secs: u64,
     /// Most headers of a request.
     #[arg(long, env = "MAX_HEADERS", default_value_t = 64, help_heading = "Limits")]
     pub max_headers: usize,
     /// Most bytes of a request head.
     #[arg(long, env = "MAX_HEADER_BYTES", default_value_t = 16 << 10, help_heading = "Limits")]
     pub max_header_bytes: usize,
-    /// Events that may wait for the committer; more are answered 503.
+    /// Events that may be under way or wait for the committer; more are answered 503.
     #[arg(long, env = "QUEUE_MAX_EVENTS", default_value_t = 10_000, help_heading = "Limits")]
     pub queue_max_events: u32,
     /// Bytes of request bodies in memory at once; more are answered 503.
@@ -180,6 +186,23 @@ pub struct Config {
         help_heading = "Limits"
     )]
     pub credential_cache_entries: usize,
+    /// Requests a minute of one tenant; 0 is no limit. The platform's key has none.
+    #[arg(long, env = "RATE_LIMIT_PER_MINUTE", default_value_t = 0, help_heading = "Limits")]
+    pub rate_limit_per_minute: u32,
+    /// Unknown credentials a minute that one address may have looked up; 0 is no limit.
+    #[arg(
+        long,
+        env = "UNKNOWN_CREDENTIALS_PER_MINUTE",
+        default_value_t = 600,
+        help_heading = "Limits"
+    )]
+    pub unknown_credentials_per_minute: u32,
+    /// Tenants and credentials, and addresses, whose requests are counted in memory.
+    #[arg(long, env = "RATE_LIMIT_MAX_ENTRIES", default_value_t = 10_000, help_heading = "Limits")]
+    pub rate_limit_max_entries: usize,
+    /// Origins whose pages may call the API, with commas between them, or `*`; unset: none.
+    #[arg(long, env = "CORS_ALLOW_ORIGINS", help_heading = "Listening")]
+    pub cors_allow_origins: Option<String>,
 
     /// Events after which a stream's batch is sealed.
     #[arg(

@@ -4,13 +4,21 @@ use bytes::{Buf, BytesMut};
 use catalog::label::ShedReason;
 use futures_util::{Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
-use std::pin::pin;
+use std::time::Duration;
 use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
 use warp::http::HeaderMap;
-use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
 
 use crate::app::App;
 use crate::error::{ApiError, ApiResult, Code};
+
+/// A client that sends a body this fast is never cut off for its slowness, however long it is.
+const BYTES_PER_SECOND: u64 = 64 << 10;
+/// A body up to this size is read and forgotten when it is not wanted; above, closing is cheaper.
+const MAX_FORGOTTEN_BYTES: u64 = 64 << 10;
+/// Time for that.
+const FORGETTING: Duration = Duration::from_secs(1);
 
 /// A body in memory and the room it takes; both go together.
 pub(super) struct Body<'a> {
@@ -18,20 +26,29 @@ pub(super) struct Body<'a> {
     _room: SemaphorePermit<'a>,
 }
 
+/// The body of a request while it comes.
+pub(super) struct Arriving<S> {
+    stream: S,
+    at_end: bool,
+}
+
 /// Reads a body of JSON.
-pub(super) async fn read<'a, B: Buf>(
+pub(super) async fn read<'a, B, S>(
     app: &'a App,
     headers: &HeaderMap,
-    stream: impl Stream<Item = Result<B, warp::Error>>,
-) -> ApiResult<Body<'a>> {
+    arriving: &mut Arriving<S>,
+) -> ApiResult<Body<'a>>
+where
+    B: Buf,
+    S: Stream<Item = Result<B, warp::Error>> + Unpin,
+{
     check_media_type(headers)?;
     let limit = app.config.max_body_size_bytes;
     let too_large = || {
         ApiError::new(Code::PayloadTooLarge, format!("the body is above {limit} bytes"))
             .with_details(serde_json::json!({ "max_bytes": limit }))
     };
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let announced = announced.and_then(|text| text.parse::<u64>().ok());
+    let announced = announced(headers);
     if announced.is_some_and(|length| length > u64::from(limit)) {
         return Err(too_large());
     }
@@ -42,9 +59,19 @@ pub(super) async fn read<'a, B: Buf>(
         let message = "too many request bodies are in memory; repeat the request";
         return Err(ApiError::new(Code::Overloaded, message).retry_after(1));
     };
-    let mut stream = pin!(stream);
+    let seconds = app.config.body_read_timeout_secs;
+    let began = Instant::now();
     let mut bytes = BytesMut::with_capacity(announced.map_or(0, |_| reserve as usize));
-    while let Some(chunk) = stream.next().await {
+    loop {
+        // Every received piece buys time; a client that trickles runs out of it.
+        let bought = bytes.len() as u64 / BYTES_PER_SECOND;
+        let deadline = began + Duration::from_secs(seconds.saturating_add(bought));
+        let chunk = tokio::time::timeout_at(deadline, arriving.stream.next()).await;
+        let chunk = chunk.map_err(|_| {
+            let message = format!("the body did not come within {seconds} s; send it faster");
+            ApiError::new(Code::InvalidRequestBody, message)
+        })?;
+        let Some(chunk) = chunk else { break };
         let mut chunk = chunk.map_err(|_| {
             ApiError::new(Code::InvalidRequestBody, "the body ended before it was complete")
         })?;
@@ -58,7 +85,43 @@ pub(super) async fn read<'a, B: Buf>(
             chunk.advance(length);
         }
     }
+    arriving.at_end = true;
     Ok(Body { bytes, _room: room })
+}
+
+/// Bytes that a request says its body has.
+pub(super) fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+impl<B, S> Arriving<S>
+where
+    B: Buf,
+    S: Stream<Item = Result<B, warp::Error>> + Unpin + Send + 'static,
+{
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream, at_end: false }
+    }
+
+    /// Leaves a request that was answered, perhaps without its body. What is left of a small body
+    /// is read and forgotten behind the answer, so that the connection can be used again. True:
+    /// there may be more of it, and the connection is to be closed.
+    pub(super) fn leave(mut self, headers: &HeaderMap) -> bool {
+        let announced = announced(headers);
+        let none = announced.unwrap_or(0) == 0 && !headers.contains_key(TRANSFER_ENCODING);
+        if self.at_end || none {
+            return false;
+        }
+        let small = announced.is_some_and(|length| length <= MAX_FORGOTTEN_BYTES);
+        // Who expects to be asked before it sends has not sent.
+        if !small || headers.contains_key(EXPECT) {
+            return true;
+        }
+        tokio::spawn(tokio::time::timeout(FORGETTING, async move {
+            while self.stream.next().await.is_some_and(|chunk| chunk.is_ok()) {}
+        }));
+        false
+    }
 }
 
 /// Refuses what says that it is not JSON; saying nothing is fine.

@@ -15,7 +15,8 @@ use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::path::FullPath;
 use warp::reply::Response;
 
-use super::body;
+use super::body::{self, Arriving};
+use super::cors::{self, Cors};
 use super::reply::{Reply, error_response};
 use super::routes::{Access, Endpoint, Matched, ROUTES, Route, Surface, Table};
 use super::{Query, query};
@@ -23,6 +24,7 @@ use crate::api;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{ApiError, ApiResult, Code};
+use crate::rate_limit::Standing;
 use crate::telemetry::trace::{self, Incoming};
 
 /// Longest request id that is taken over from a client.
@@ -77,6 +79,9 @@ pub fn service(
     surface: Surface,
 ) -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone {
     let table = Arc::new(Table::new(surface));
+    // The operations port is not for browsers.
+    let origins = app.config.cors_allow_origins.as_deref().filter(|_| surface == Surface::Api);
+    let cors = Arc::new(Cors::new(origins));
     let raw_query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
         .and(warp::path::full())
@@ -85,12 +90,12 @@ pub fn service(
         .and(warp::ext::optional::<Peer>())
         .and(warp::body::stream())
         .then(move |method: Method, path: FullPath, query: String, headers, peer, body| {
-            let (app, table) = (Arc::clone(&app), Arc::clone(&table));
+            let (app, table, cors) = (Arc::clone(&app), Arc::clone(&table), Arc::clone(&cors));
             async move {
                 let head = Head { method, path, query, headers, peer };
                 let matched = table.find(head.method.as_str(), head.path.as_str());
                 let span = begin_span(&app, &head, &matched);
-                trace::within(span, answer(&app, matched, head, body)).await
+                trace::within(span, answer(&app, matched, &cors, head, Arriving::new(body))).await
             }
         })
 }
@@ -103,23 +108,34 @@ struct Head {
     peer: Option<Peer>,
 }
 
-async fn answer<B: Buf>(
+async fn answer<B, S>(
     app: &App,
     matched: Matched,
+    cors: &Cors,
     head: Head,
-    body: impl Stream<Item = Result<B, warp::Error>>,
-) -> Response {
+    mut body: Arriving<S>,
+) -> Response
+where
+    B: Buf,
+    S: Stream<Item = Result<B, warp::Error>> + Unpin + Send + 'static,
+{
     let started = Instant::now();
     let request_id = request_id(&head.headers);
     let place = place(&matched);
     let limit = Duration::from_secs(app.config.request_timeout_secs);
+    let mut standing = None;
+    let mut preflight = None;
     let result = match matched {
         Matched::Route(place, parameters) => {
-            let served = serve(app, place, parameters, &head, body);
+            let served = serve(app, place, parameters, &head, &mut body, &mut standing);
             tokio::time::timeout(limit, served).await.unwrap_or_else(|_| {
                 let message = format!("no answer within {} s", limit.as_secs());
                 Err(ApiError::new(Code::Timeout, message).retry_after(1))
             })
+        }
+        Matched::WrongMethod(methods) if cors.is_preflight(head.method.as_str(), &head.headers) => {
+            preflight = Some(methods);
+            Ok(Reply::raw_json("{}"))
         }
         Matched::WrongMethod(allow) => {
             let message = format!("this path takes {allow}");
@@ -135,7 +151,16 @@ async fn answer<B: Buf>(
             (error_response(&error, &request_id), Some(error))
         }
     };
-    finish(app, &mut response, &request_id);
+    let headers = response.headers_mut();
+    cors.mark(&head.headers, headers);
+    if let Some(methods) = preflight {
+        cors::answer_preflight(&methods, headers);
+    }
+    if let Some(standing) = standing {
+        show_standing(standing, headers);
+    }
+    let must_close = body.leave(&head.headers);
+    finish(app, must_close, &mut response, &request_id);
     let status = response.status();
     match place {
         Some(place) => {
@@ -175,19 +200,29 @@ fn begin_span(app: &App, head: &Head, matched: &Matched) -> Option<opentelemetry
     })
 }
 
-/// Checks the credential, then reads the body, then calls the handler.
-async fn serve<B: Buf>(
+/// Checks the credential and the limits, then reads the body, then calls the handler.
+async fn serve<B, S>(
     app: &App,
     place: usize,
     parameters: HashMap<&'static str, String>,
     head: &Head,
-    body: impl Stream<Item = Result<B, warp::Error>>,
-) -> ApiResult<Reply> {
+    body: &mut Arriving<S>,
+    standing: &mut Option<Standing>,
+) -> ApiResult<Reply>
+where
+    B: Buf,
+    S: Stream<Item = Result<B, warp::Error>> + Unpin,
+{
     let Route { endpoint, access, spec, .. } = ROUTES[place];
     let caller = match access {
         Access::Open => None,
         Access::Authenticated | Access::With(_) => {
-            Some(app.authenticator.authenticate(&head.headers).await?)
+            let address = head.peer.map(|Peer(address)| address.ip());
+            let caller = app.authenticator.authenticate(&head.headers, address).await?;
+            let (now, allowed) = app.rate_limits.count(&caller);
+            *standing = now;
+            allowed?;
+            Some(caller)
         }
     };
     let refused = |error: ApiError| {
@@ -199,9 +234,19 @@ async fn serve<B: Buf>(
     }
     let query = Query::parse(&head.query)?;
     let result = if spec.method == HttpMethod::Post {
+        let ingest = endpoint == Endpoint::Ingest;
+        let admit = || app.admission.admit(body::announced(&head.headers));
+        let admitted = ingest.then(admit).transpose()?;
         let body = body::read(app, &head.headers, body).await?;
         app.metrics.route(place).size.observe(body.bytes.len() as f64);
-        api::call(app, endpoint, Request { parameters, query, body: &body.bytes, caller }).await
+        let request = Request { parameters, query, body: &body.bytes, caller };
+        let result = api::call(app, endpoint, request).await;
+        // What failed for want of a store was no work done.
+        let is_done = |error: &ApiError| !error.code.status().is_server_error();
+        if let Some(admitted) = admitted.filter(|_| result.as_ref().err().is_none_or(is_done)) {
+            admitted.finish();
+        }
+        result
     } else {
         app.metrics.route(place).size.observe(0.0);
         api::call(app, endpoint, Request { parameters, query, body: &[], caller }).await
@@ -211,6 +256,13 @@ async fn serve<B: Buf>(
             if error.code == Code::InsufficientPermissions { refused(error) } else { error }
         },
     )
+}
+
+/// The headers of a caller that has a limit.
+fn show_standing(standing: Standing, headers: &mut HeaderMap) {
+    headers.insert("ratelimit-limit", HeaderValue::from(standing.limit));
+    headers.insert("ratelimit-remaining", HeaderValue::from(standing.remaining));
+    headers.insert("ratelimit-reset", HeaderValue::from(standing.reset_seconds));
 }
 
 /// The client's id when it is short and printable, else a new one.
@@ -223,7 +275,7 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 /// Headers that every answer carries.
-fn finish(app: &App, response: &mut Response, request_id: &str) {
+fn finish(app: &App, must_close: bool, response: &mut Response, request_id: &str) {
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert("x-request-id", value);
@@ -232,13 +284,14 @@ fn finish(app: &App, response: &mut Response, request_id: &str) {
         headers.insert("traceresponse", value);
     }
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    if app.lifecycle.is_draining() {
+    if must_close || app.lifecycle.is_draining() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
 
 /// One line where the answer is made: failures of ours as errors with their causes, refusals and
-/// slow answers as information, the rest for whoever debugs.
+/// slow answers as information, the rest for whoever debugs. Requests that were shed are among the
+/// rest: they come by the thousand when there is least time to write lines, and are counted.
 fn log(
     head: &Head,
     place: Option<usize>,
@@ -254,7 +307,11 @@ fn log(
     let code = error.map(|error| error.code.as_str());
     let detail = error.map(|error| error.message.as_str());
     let cause = error.and_then(|error| error.cause.as_ref()).map(|cause| format!("{cause:#}"));
-    if error.is_some_and(|error| error.code.status().is_server_error()) {
+    let was_shed =
+        matches!(error.map(|error| error.code), Some(Code::Overloaded | Code::RateLimitExceeded));
+    if was_shed {
+        tracing::debug!(request_id, method, route, status, seconds, code, detail, peer, "shed");
+    } else if error.is_some_and(|error| error.code.status().is_server_error()) {
         tracing::error!(
             request_id, method, route, status, seconds, code, detail, cause, peer, "failed"
         );

@@ -5,13 +5,16 @@
 //! the metrics of every route at zero.
 
 mod body;
+mod cors;
 mod dispatch;
 mod query;
 mod reply;
 pub mod routes;
 pub mod server;
+mod socket;
 
 pub use body::{read_json, require_object};
+pub(crate) use cors::{is_origin, origins};
 pub use dispatch::{Request, service};
 pub use query::{MAX_LIMIT, Query, number};
 pub use reply::Reply;

@@ -72,14 +72,14 @@ const WRITE: Access = Access::With(Right::Write);
 const ADMIN: Access = Access::With(Right::Admin);
 const ANY: Access = Access::Authenticated;
 
-const GET: &[u16] = &[200, 400, 401, 403, 500, 503, 504];
-const GET_LOG: &[u16] = &[200, 400, 401, 403, 409, 500, 503, 504];
-const GET_ONE: &[u16] = &[200, 400, 401, 403, 404, 500, 503, 504];
-const DELETE_ONE: &[u16] = &[200, 400, 401, 403, 404, 409, 500, 503, 504];
-const POST: &[u16] = &[200, 400, 401, 403, 413, 415, 500, 503, 504];
-const POST_NEW: &[u16] = &[200, 400, 401, 403, 409, 413, 415, 500, 503, 504];
-const POST_ONE: &[u16] = &[200, 400, 401, 403, 404, 413, 415, 500, 503, 504];
-const POST_ONE_NEW: &[u16] = &[200, 400, 401, 403, 404, 409, 413, 415, 500, 503, 504];
+const GET: &[u16] = &[200, 400, 401, 403, 429, 500, 503, 504];
+const GET_LOG: &[u16] = &[200, 400, 401, 403, 409, 429, 500, 503, 504];
+const GET_ONE: &[u16] = &[200, 400, 401, 403, 404, 429, 500, 503, 504];
+const DELETE_ONE: &[u16] = &[200, 400, 401, 403, 404, 409, 429, 500, 503, 504];
+const POST: &[u16] = &[200, 400, 401, 403, 413, 415, 429, 500, 503, 504];
+const POST_NEW: &[u16] = &[200, 400, 401, 403, 409, 413, 415, 429, 500, 503, 504];
+const POST_ONE: &[u16] = &[200, 400, 401, 403, 404, 413, 415, 429, 500, 503, 504];
+const POST_ONE_NEW: &[u16] = &[200, 400, 401, 403, 404, 409, 413, 415, 429, 500, 503, 504];
 
 routes! {
     Health: Api Get "/health" OPEN, &[200];
@@ -111,8 +111,8 @@ routes! {
     Stores: Api Get "/api/v1/admin/stores" ADMIN, GET;
     Agents: Api Get "/api/v1/admin/agents" ADMIN, GET;
     Metrics: Operations Get "/metrics" OPEN, &[200];
-    Drain: Operations Post "/drain" ADMIN, &[200, 400, 401, 403, 413, 415, 500, 503, 504];
-    HealthDetailed: Operations Get "/health/detailed" ADMIN, &[200, 401, 403, 500, 503, 504];
+    Drain: Operations Post "/drain" ADMIN, &[200, 400, 401, 403, 413, 415, 429, 500, 503, 504];
+    HealthDetailed: Operations Get "/health/detailed" ADMIN, &[200, 401, 403, 429, 500, 503, 504];
 }
 
 /// The specifications, for the metrics.

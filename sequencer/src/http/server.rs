@@ -18,6 +18,7 @@ use warp::Filter;
 use warp::reply::Response;
 
 use super::dispatch::Peer;
+use super::socket::Socket;
 
 /// Wait after a failed accept, so that a full descriptor table does not spin.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
@@ -33,6 +34,8 @@ pub struct Limits {
     pub max_headers: usize,
     /// Bytes of a request head.
     pub max_header_bytes: usize,
+    /// Time for which a client may take nothing of an answer.
+    pub write_timeout: Duration,
     /// Time for requests in flight once told to stop.
     pub shutdown_timeout: Duration,
 }
@@ -54,6 +57,7 @@ where
         let accepted = stop.run_until_cancelled(accept(&listener, &room)).await;
         let Some((socket, room)) = accepted else { break };
         let peer = socket.peer_addr().ok().map(Peer);
+        let socket = Socket::new(socket, limits.write_timeout);
         let warp = warp::service(filter.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             if let Some(peer) = peer {

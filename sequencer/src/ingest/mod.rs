@@ -1,8 +1,10 @@
 //! The write path: from a request body to numbers and receipts.
 //!
-//! `prepare` does everything that needs no lock, `queue` hands the good events to the one
-//! `committer`, and the handler that waited derives and signs the receipts.
+//! `admission` decides from the head of a request whether it comes in, `prepare` does everything
+//! that needs no lock, `queue` hands the good events to the one `committer`, and the handler that
+//! waited derives and signs the receipts.
 
+mod admission;
 mod committer;
 mod prepare;
 mod queue;
@@ -14,6 +16,7 @@ use uuid::Uuid;
 use ves::wire::{IngestResponse, Rejection};
 use ves::{Receipt, Refusal, Stream};
 
+pub use admission::Admission;
 pub use committer::commit_loop;
 pub use prepare::MAX_PAYLOAD_DEPTH;
 pub use queue::{CommitQueue, Job, commit_queue};
@@ -30,7 +33,9 @@ use prepare::{Verdict, prepare};
 /// What fails the whole request; nothing was stored then, or it is safe to repeat.
 pub async fn ingest(app: &App, caller: &Principal, body: &[u8]) -> ApiResult<IngestResponse> {
     let started = Instant::now();
+    let turn = app.admission.turn().await;
     let request = prepare(app, caller, body).await?;
+    drop(turn);
     app.metrics.batch_size.observe(request.offers.len() as f64);
     let (stream, offers) = (request.stream, request.offers);
     let (mut good, mut decided) = (Vec::new(), Vec::with_capacity(offers.len()));

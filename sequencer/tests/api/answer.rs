@@ -14,10 +14,11 @@ pub(crate) struct Answer {
 }
 
 /// The numeric code, the code and the status of every error a test may meet.
-pub(crate) const CODES: [(&str, u64, u16); 23] = [
+pub(crate) const CODES: [(&str, u64, u16); 24] = [
     ("AUTH_REQUIRED", 1001, 401),
     ("INVALID_API_KEY", 1002, 401),
     ("INSUFFICIENT_PERMISSIONS", 1005, 403),
+    ("RATE_LIMIT_EXCEEDED", 2001, 429),
     ("OVERLOADED", 2003, 503),
     ("INVALID_REQUEST_BODY", 3001, 400),
     ("MISSING_REQUIRED_FIELD", 3002, 400),

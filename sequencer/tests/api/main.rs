@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "seeds are shown when a test fails")]
 
 mod admin;
+mod admission;
 mod agent;
 mod agent_keys;
 mod agents;
@@ -35,6 +36,7 @@ mod reads;
 mod refusals;
 mod replays;
 mod restart;
+mod slow_clients;
 mod start;
 mod store;
 mod traces;

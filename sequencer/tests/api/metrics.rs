@@ -111,7 +111,10 @@ async fn exercise(app: &TestApp) -> Agent {
     let new = agent.with_key(2);
     app.client.post("/api/v1/agents/keys/rotate", &new.key_body()).await.ok();
     app.client.post("/api/v1/agents/keys/revoke", &new.key_name()).await.ok();
-    app.credential(json!({ "tenant_id": agent.stream.tenant_id })).await;
+    let limited = json!({ "tenant_id": agent.stream.tenant_id, "rate_limit": 1 });
+    let limited = app.credential(limited).await;
+    limited.get(&format!("/api/v1/ves/head?{q}")).await.ok();
+    limited.get(&format!("/api/v1/ves/head?{q}")).await.refused("RATE_LIMIT_EXCEEDED");
     app.client.get("/nowhere").await.refused("RESOURCE_NOT_FOUND");
     app.client.delete("/health").await.refused("METHOD_NOT_ALLOWED");
     agent
@@ -277,7 +280,7 @@ async fn an_anonymous_client_makes_no_series() {
         let path = format!("{}/{:x}", numbers.pick(&starts), numbers.next() % 1_000_000);
         let request = anonymous.request(methods[numbers.below(methods.len())], &path);
         let request = request.header("x-api-key", format!("ss_{:040x}", numbers.next()));
-        assert!(matches!(request.send().await.unwrap().status().as_u16(), 401 | 404 | 405));
+        assert!(matches!(request.send().await.unwrap().status().as_u16(), 401 | 404 | 405 | 429));
     }
     let (_, after) = parse(&app.scrape().await);
     assert_eq!(names(&after), names(&before));
