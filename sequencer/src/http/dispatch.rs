@@ -280,7 +280,7 @@ fn finish(app: &App, must_close: bool, response: &mut Response, request_id: &str
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert("x-request-id", value);
     }
-    if let Some(value) = trace::response_header() {
+    if let Some(value) = app.tracing.response_header() {
         headers.insert("traceresponse", value);
     }
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));

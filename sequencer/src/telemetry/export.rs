@@ -31,7 +31,7 @@ use super::Tracing;
 use crate::client::{parse_url, prepare_tls};
 use crate::config::Config;
 
-/// Spans that may wait: about 8 MiB.
+/// Spans that may wait: below 20 MiB, because texts of clients are cut.
 const QUEUE_SPANS: usize = 8_192;
 /// Spans of one export request, and how many make the sender hurry.
 const BATCH_SPANS: usize = 512;

@@ -8,19 +8,24 @@ use std::future::Future;
 
 use catalog::label::HttpMethod;
 use futures_util::future::Either;
-use opentelemetry::propagation::TextMapPropagator as _;
+use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{
     FutureExt as _, Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt as _,
     Tracer as _, TracerProvider as _,
 };
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
-use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider, Span, SpanProcessor};
 use warp::http::{HeaderMap, HeaderValue};
 
+/// W3C header: the trace, the caller's span in it, and whether it is recorded.
+const PARENT: &str = "traceparent";
+/// W3C header: what vendors add to it.
+const STATE: &str = "tracestate";
 /// Longest text of a client that is kept in a span.
 const MAX_TEXT_BYTES: usize = 256;
+/// Longest `tracestate` that is handed on: what the standard asks for. Each span holds a copy.
+const MAX_STATE_BYTES: usize = 512;
 
 /// Makes spans, or nothing.
 #[derive(Default)]
@@ -59,7 +64,7 @@ impl Tracing {
     pub fn begin(&self, request: &Incoming<'_>) -> Option<Context> {
         let tracer = self.0.as_ref()?;
         let parent = TraceContextPropagator::new()
-            .extract_with_context(&Context::new(), &HeaderExtractor(request.headers));
+            .extract_with_context(&Context::new(), &Caller(request.headers));
         let (method, verb) = match request.method {
             HttpMethod::Other => ("_OTHER", "HTTP"),
             known => (known.as_str(), known.as_str()),
@@ -88,6 +93,13 @@ impl Tracing {
             .with_attributes(attributes)
             .start_with_context(tracer, &parent);
         Some(Context::new().with_span(span))
+    }
+
+    /// The current request's span for its own client: the value of the W3C header `traceresponse`.
+    #[must_use]
+    pub fn response_header(&self) -> Option<HeaderValue> {
+        self.0.as_ref()?;
+        HeaderValue::try_from(traceparent(&current_span()?)).ok()
     }
 
     /// Notes the answer on the span of the current request. `failure` is the code of an error.
@@ -145,17 +157,48 @@ pub fn current_span() -> Option<SpanContext> {
 #[must_use]
 pub fn outgoing_headers() -> HeaderMap {
     let mut headers = HeaderMap::new();
-    TraceContextPropagator::new().inject(&mut HeaderInjector(&mut headers));
+    let Some(span) = current_span() else { return headers };
+    for (name, value) in [(PARENT, traceparent(&span)), (STATE, span.trace_state().header())] {
+        if let Ok(value) = HeaderValue::try_from(value)
+            && !value.is_empty()
+        {
+            headers.insert(name, value);
+        }
+    }
     headers
 }
 
-/// The current request's span for its own client: the value of the W3C header `traceresponse`.
-#[must_use]
-pub fn response_header() -> Option<HeaderValue> {
-    let span = current_span()?;
+fn traceparent(span: &SpanContext) -> String {
     let (trace_id, span_id) = (span.trace_id(), span.span_id());
-    let flags = span.trace_flags().to_u8();
-    HeaderValue::try_from(format!("00-{trace_id}-{span_id}-{flags:02x}")).ok()
+    format!("00-{trace_id}-{span_id}-{:02x}", span.trace_flags().to_u8())
+}
+
+/// The headers of a caller's trace. A malformed or repeated one is as good as none.
+struct Caller<'a>(&'a HeaderMap);
+
+impl Extractor for Caller<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        let mut values = self.0.get_all(name).iter();
+        let value = values.next()?.to_str().ok()?;
+        let fits =
+            if name == PARENT { is_traceparent(value) } else { value.len() <= MAX_STATE_BYTES };
+        (fits && values.next().is_none()).then_some(value)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec![PARENT, STATE]
+    }
+}
+
+/// Whether the fields have their places and digits; the library takes shorter ones too. Later
+/// versions may add fields.
+fn is_traceparent(value: &str) -> bool {
+    let field = |(place, byte): (usize, u8)| match place {
+        2 | 35 | 52 | 55 => byte == b'-',
+        0..55 => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        _ => true,
+    };
+    value.len() >= 55 && value.bytes().enumerate().all(field)
 }
 
 /// A part of a request's work; its span ends when it is dropped. Empty when nothing is recorded.
@@ -202,4 +245,44 @@ impl Part {
 /// The beginning of a client's text.
 fn shortened(text: &str) -> String {
     text[..text.floor_char_boundary(MAX_TEXT_BYTES)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callers_headers_count_when_they_are_well_formed() {
+        const GOOD: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let with = |parents: &[&str], state: &str| {
+            let mut headers = HeaderMap::new();
+            for parent in parents {
+                headers.append(PARENT, parent.parse().unwrap());
+            }
+            headers.insert(STATE, state.parse().unwrap());
+            let context = TraceContextPropagator::new()
+                .extract_with_context(&Context::new(), &Caller(&headers));
+            let span = context.span().span_context().clone();
+            span.is_valid().then(|| span.trace_state().header())
+        };
+        let later = GOOD.replacen("00", "01", 1) + "-new";
+        for parent in [GOOD, &GOOD.replace("-01", "-ff"), &later] {
+            assert_eq!(with(&[parent], "a=1"), Some("a=1".to_owned()), "{parent}");
+        }
+        for parent in [
+            "",
+            "00-1-1-01",
+            &GOOD.to_uppercase(),
+            &GOOD.replace("0af", "+af"),
+            &GOOD.replace("-01", "-1"),
+            &GOOD.replacen("00", "ff", 1),
+            &format!("{GOOD}-new"),
+            &GOOD.replace("b7ad6b7169203331", "0000000000000000"),
+        ] {
+            assert_eq!(with(&[parent], "a=1"), None, "{parent}");
+        }
+        assert_eq!(with(&[GOOD, GOOD], "a=1"), None, "a repeated parent is none");
+        let long = format!("a={}", "x".repeat(511));
+        assert_eq!(with(&[GOOD], &long), Some(String::new()), "a long state is left out");
+    }
 }
