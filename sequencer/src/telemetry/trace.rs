@@ -52,6 +52,7 @@ impl Tracing {
         let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)));
         let provider = SdkTracerProvider::builder()
             .with_sampler(sampler)
+            // Ours, not those of the environment.
             .with_span_limits(opentelemetry_sdk::trace::SpanLimits::default())
             .with_span_processor(processor)
             .build();
@@ -65,33 +66,12 @@ impl Tracing {
         let tracer = self.0.as_ref()?;
         let parent = TraceContextPropagator::new()
             .extract_with_context(&Context::new(), &Caller(request.headers));
-        let (method, verb) = match request.method {
-            HttpMethod::Other => ("_OTHER", "HTTP"),
-            known => (known.as_str(), known.as_str()),
-        };
-        let mut attributes = vec![
-            KeyValue::new("http.request.method", method),
-            KeyValue::new("url.scheme", "http"),
-            KeyValue::new("url.path", shortened(request.path)),
-        ];
-        let name = match request.route {
-            Some(route) => {
-                attributes.push(KeyValue::new("http.route", route));
-                format!("{verb} {route}").into()
-            }
-            None => verb.into(),
-        };
-        if let Some(client) = request.client {
-            attributes.push(KeyValue::new("client.address", client.to_string()));
-        }
-        let agent = request.headers.get("user-agent").and_then(|agent| agent.to_str().ok());
-        if let Some(agent) = agent {
-            attributes.push(KeyValue::new("user_agent.original", shortened(agent)));
-        }
-        let span = SpanBuilder { name, ..SpanBuilder::default() }
+        let mut span = SpanBuilder::from_name("HTTP")
             .with_kind(SpanKind::Server)
-            .with_attributes(attributes)
             .start_with_context(tracer, &parent);
+        if span.is_recording() {
+            describe(&mut span, request);
+        }
         Some(Context::new().with_span(span))
     }
 
@@ -133,6 +113,31 @@ impl Tracing {
             return Part(None);
         }
         Part::begin(tracer.clone(), parent, name)
+    }
+}
+
+/// Name and attributes of a request, after the semantic conventions for HTTP servers.
+fn describe(span: &mut Span, request: &Incoming<'_>) {
+    let (method, verb) = match request.method {
+        HttpMethod::Other => ("_OTHER", "HTTP"),
+        known => (known.as_str(), known.as_str()),
+    };
+    span.set_attribute(KeyValue::new("http.request.method", method));
+    span.set_attribute(KeyValue::new("url.scheme", "http"));
+    span.set_attribute(KeyValue::new("url.path", shortened(request.path)));
+    match request.route {
+        Some(route) => {
+            span.update_name(format!("{verb} {route}"));
+            span.set_attribute(KeyValue::new("http.route", route));
+        }
+        None => span.update_name(verb),
+    }
+    if let Some(client) = request.client {
+        span.set_attribute(KeyValue::new("client.address", client.to_string()));
+    }
+    let agent = request.headers.get("user-agent").and_then(|agent| agent.to_str().ok());
+    if let Some(agent) = agent {
+        span.set_attribute(KeyValue::new("user_agent.original", shortened(agent)));
     }
 }
 
@@ -190,8 +195,8 @@ impl Extractor for Caller<'_> {
     }
 }
 
-/// Whether the fields have their places and digits; the library takes shorter ones too. Later
-/// versions may add fields.
+/// Whether the fields have their places and digits: the library takes shorter ones and signs too.
+/// Later versions may add fields.
 fn is_traceparent(value: &str) -> bool {
     let field = |(place, byte): (usize, u8)| match place {
         2 | 35 | 52 | 55 => byte == b'-',
