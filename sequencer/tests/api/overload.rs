@@ -169,6 +169,21 @@ async fn a_commit_that_fails_half_way_leaves_nothing_behind() {
     app.finish().await;
 }
 
+/// It kept its lock on the database until the next write of this process.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_failed_lets_other_processes_write_at_once() {
+    let app = TestApp::start().await;
+    let agent = app.agent().await;
+    app.ingest(&[agent.event()]).await;
+    let mut behind = app.behind().await;
+    behind.execute("ALTER TABLE events RENAME TO elsewhere").await.unwrap();
+    app.client.try_ingest(&[agent.event()]).await.refused("SERVICE_UNAVAILABLE");
+    behind.execute("PRAGMA busy_timeout = 2000; BEGIN IMMEDIATE").await.unwrap();
+    behind.execute("ALTER TABLE elsewhere RENAME TO events; COMMIT").await.unwrap();
+    assert_eq!(app.ingest(&[agent.event()]).await.sequence_start, Some(2));
+    app.finish().await;
+}
+
 /// A client that leaves in the middle must not poison the committer or the connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_times_out_while_waiting_is_stored_or_not_but_never_half() {

@@ -15,11 +15,11 @@ pub(super) struct Writer {
 }
 
 struct State {
-    /// `None` after [`Writer::close`].
+    /// `None` after a transaction that was not finished, and after [`Writer::close`].
     connection: Option<SqliteConnection>,
-    /// True from BEGIN until COMMIT or ROLLBACK was answered. Found true by the next user, the
-    /// last one failed or was cancelled half way, and the transaction is rolled back first: a
-    /// request that is dropped at any await can not poison the connection.
+    /// True from BEGIN until COMMIT or ROLLBACK was answered. Still true when the transaction is
+    /// dropped, it failed or was cancelled half way: a request that is dropped at any await can
+    /// not poison the connection.
     unfinished: bool,
     /// Emptied with every new connection.
     known: Known<i64>,
@@ -61,13 +61,9 @@ impl Writer {
         Ok(transaction)
     }
 
-    /// Ends an unfinished transaction by opening a new connection: after a failed commit or an
-    /// I/O error nothing in the old one's memory is trusted, the truth is what the files say.
+    /// Opens a new connection after an unfinished transaction: after a failed commit or an I/O
+    /// error nothing in the old one's memory is trusted, the truth is what the files say.
     async fn recover(&self, state: &mut State) -> Result<(), StoreError> {
-        if let Some(old) = state.connection.take() {
-            // Closing rolls back. An error changes nothing: the connection is gone either way.
-            let _ = old.close().await;
-        }
         state.connection = Some(self.options.connect().await.map_err(store_error)?);
         state.unfinished = false;
         state.known = Known::default();
@@ -115,5 +111,15 @@ impl WriteTransaction<'_> {
         self.connection()?.execute("ROLLBACK").await.map_err(store_error)?;
         self.state.unfinished = false;
         Ok(())
+    }
+}
+
+impl Drop for WriteTransaction<'_> {
+    /// Ends an unfinished transaction at once, or it would keep every other process from writing
+    /// until this one writes again: the connection is closed by its thread, which rolls back.
+    fn drop(&mut self) {
+        if self.state.unfinished {
+            self.state.connection = None;
+        }
     }
 }
