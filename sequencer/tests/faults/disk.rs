@@ -82,6 +82,11 @@ impl Disk {
                     change.apply(&mut file.synced);
                 }
             }
+            Effect::FailedSync if path.is_empty() => {}
+            Effect::FailedSync => {
+                let pending = &mut self.file(path).pending;
+                pending.retain(|change| matches!(change, Change::Truncate { .. }));
+            }
             Effect::Write { offset, data } => {
                 let change = Change::Write { offset: *offset, data: data.clone() };
                 self.file(path).pending.push(change);

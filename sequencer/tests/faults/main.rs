@@ -23,6 +23,7 @@ mod power_loss;
 #[path = "../support/process.rs"]
 mod process;
 mod recorder;
+mod refusing_disk;
 mod signals;
 #[path = "../api/whole_log.rs"]
 mod whole_log;

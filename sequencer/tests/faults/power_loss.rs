@@ -65,8 +65,8 @@ async fn a_disk_that_forgets_its_syncs_is_noticed() {
     panic!("nobody noticed");
 }
 
-/// Everything a store wrote in two lives, and what its clients were told.
-struct Run {
+/// Everything a store wrote, and what its clients were told.
+pub(crate) struct Run {
     load: Load,
     operations: Vec<Operation>,
     numbers: Numbers,
@@ -98,13 +98,18 @@ impl Run {
             assert_eq!(process.wait().code(), Some(0));
             process = if life == 1 { start() } else { break };
         }
+        Self::of(load, &recorder, work)
+    }
+
+    /// What was recorded in this folder, under this load. The process has ended.
+    pub(crate) fn of(load: Load, recorder: &Recorder, work: TempDir) -> Self {
         let operations = recorder.operations();
         println!("{} events, {} operations", load.acknowledged(), operations.len());
         Self { load, operations, numbers: Numbers::printed(), forgets_syncs: false, work }
     }
 
     /// Builds a state at each of these moments, in ascending order, and checks it.
-    async fn lose_power(&mut self, moments: Vec<usize>) {
+    pub(crate) async fn lose_power(&mut self, moments: Vec<usize>) {
         let mut disk = Disk::default();
         disk.forgets_syncs = self.forgets_syncs;
         let mut performed = 0;
@@ -146,22 +151,32 @@ impl Run {
     }
 
     /// So many moments after it.
-    fn moments(&mut self, count: usize) -> Vec<usize> {
-        let mut moments: Vec<usize> = (0..count).map(|_| self.moment()).collect();
+    pub(crate) fn moments(&mut self, count: usize) -> Vec<usize> {
+        self.moments_from(CREATED, count)
+    }
+
+    /// So many moments after a time.
+    pub(crate) fn moments_after(&mut self, time: u64, count: usize) -> Vec<usize> {
+        let first = self.operations.partition_point(|operation| operation.end <= time);
+        self.moments_from(first, count)
+    }
+
+    fn moments_from(&mut self, first: usize, count: usize) -> Vec<usize> {
+        let mut moments: Vec<usize> = (0..count).map(|_| self.moment(first)).collect();
         moments.sort_unstable();
         moments
     }
 
     /// Any moment, or one just before or after something was synced, truncated or renamed.
-    fn moment(&mut self) -> usize {
+    fn moment(&mut self, first: usize) -> usize {
         let count = self.operations.len();
-        let any = CREATED + self.numbers.below(count + 1 - CREATED);
+        let any = first + self.numbers.below(count + 1 - first);
         if self.numbers.below(2) == 0 {
             return any;
         }
         let ordinary = |operation: &Operation| matches!(operation.effect, Effect::Write { .. });
         let next = self.operations[any..].iter().position(|operation| !ordinary(operation));
-        (any + next.unwrap_or(0) + self.numbers.below(3)).saturating_sub(1).min(count)
+        (any + next.unwrap_or(0) + self.numbers.below(3)).saturating_sub(1).clamp(first, count)
     }
 }
 

@@ -6,6 +6,10 @@
  *
  * RECORDER_FOLDER: absolute path without links. RECORDER_LOG: where the records are appended.
  * A record: kind, path length, data length, offset, path inside the folder, data.
+ *
+ * RECORDER_FAULT: a file that the test writes while the process runs. "w" and an error number:
+ * whatever would change the folder fails with it. "s" and a number: every sync does. With the
+ * number 0 the process is killed where it would fail.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -13,6 +17,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,6 +37,7 @@ struct header {
 static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
 static char folder[PATH_MAX];
 static size_t folder_length;
+static const char *fault_file;
 static int log_fd = -1;
 
 static int (*real_openat)(int, const char *, int, ...);
@@ -68,7 +74,8 @@ __attribute__((constructor)) static void begin(void) {
     real_rename = next("rename");
     real_linkat = next("linkat");
     const char *at = getenv("RECORDER_FOLDER"), *to = getenv("RECORDER_LOG");
-    if (!at || !to || strlen(at) >= sizeof folder) stop("needs RECORDER_FOLDER and RECORDER_LOG");
+    fault_file = getenv("RECORDER_FAULT");
+    if (!at || !to || !fault_file || strlen(at) >= sizeof folder) stop("lacks its environment");
     folder_length = strlen(strcpy(folder, at));
     log_fd = real_openat(AT_FDCWD, to, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (log_fd < 0) stop("cannot open its log");
@@ -93,6 +100,19 @@ static const char *inside_fd(int fd, char *buffer) {
     return inside(buffer);
 }
 
+/* The error number that operations of this kind fail with now, or 0. */
+static int fault(char kind) {
+    char text[16] = "";
+    int fd = real_openat(AT_FDCWD, fault_file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t length = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (length < 2 || text[0] != kind) return 0;
+    int error = atoi(text + 1);
+    if (error == 0) raise(SIGKILL);
+    return error;
+}
+
 static void record(uint64_t kind, const char *path, uint64_t offset, const void *data, size_t size) {
     struct header header = {kind, strlen(path), size, offset};
     struct iovec parts[3] = {
@@ -103,12 +123,14 @@ static void record(uint64_t kind, const char *path, uint64_t offset, const void 
 
 static int open_in_order(int at, const char *path, int flags, mode_t mode) {
     const char *name = inside(path);
-    if (!name || !(flags & (O_CREAT | O_TRUNC))) return real_openat(at, path, flags, mode);
+    if (!name || (flags & O_ACCMODE) == O_RDONLY) return real_openat(at, path, flags, mode);
     pthread_mutex_lock(&order);
     struct stat before;
-    int existed = stat(path, &before) == 0;
-    int fd = real_openat(at, path, flags, mode);
-    int error = errno;
+    int existed = stat(path, &before) == 0, error = fault('w');
+    int fd = -1;
+    /* Opening what exists changes nothing; only a read-only disk refuses it. */
+    if (existed && error != EROFS) error = 0;
+    if (!error) fd = real_openat(at, path, flags, mode), error = errno;
     if (fd >= 0 && !existed) record('c', name, 0, "", 0);
     if (fd >= 0 && existed && (flags & O_TRUNC)) record('t', name, 0, "", 0);
     pthread_mutex_unlock(&order);
@@ -152,8 +174,12 @@ static ssize_t write_in_order(int fd, const void *data, size_t size, off_t offse
         struct stat now;
         offset = append && fstat(fd, &now) == 0 ? now.st_size : lseek(fd, 0, SEEK_CUR);
     }
-    ssize_t written = placed ? real_pwrite(fd, data, size, offset) : real_write(fd, data, size);
-    int error = errno;
+    int error = fault('w');
+    ssize_t written = -1;
+    if (!error) {
+        written = placed ? real_pwrite(fd, data, size, offset) : real_write(fd, data, size);
+        error = errno;
+    }
     if (written > 0) record('w', name, (uint64_t)offset, data, (size_t)written);
     pthread_mutex_unlock(&order);
     errno = error;
@@ -185,7 +211,8 @@ int ftruncate(int fd, off_t size) {
     const char *name = inside_fd(fd, buffer);
     if (!name) return real_ftruncate(fd, size);
     pthread_mutex_lock(&order);
-    int result = real_ftruncate(fd, size), error = errno;
+    int result = -1, error = fault('w');
+    if (!error) result = real_ftruncate(fd, size), error = errno;
     if (result == 0) record('t', name, (uint64_t)size, "", 0);
     pthread_mutex_unlock(&order);
     errno = error;
@@ -201,8 +228,9 @@ static int sync_in_order(int fd, int (*real)(int)) {
     const char *name = inside_fd(fd, buffer);
     if (!name) return real(fd);
     pthread_mutex_lock(&order);
-    int result = real(fd), error = errno;
-    if (result == 0) record('s', name, 0, "", 0);
+    int result = -1, error = fault('s');
+    if (!error) result = real(fd), error = errno;
+    record(result == 0 ? 's' : 'f', name, 0, "", 0);
     pthread_mutex_unlock(&order);
     errno = error;
     return result;
@@ -220,7 +248,8 @@ int unlink(const char *path) {
     const char *name = inside(path);
     if (!name) return real_unlink(path);
     pthread_mutex_lock(&order);
-    int result = real_unlink(path), error = errno;
+    int result = -1, error = fault('w');
+    if (!error) result = real_unlink(path), error = errno;
     if (result == 0) record('u', name, 0, "", 0);
     pthread_mutex_unlock(&order);
     errno = error;
@@ -231,7 +260,8 @@ int rename(const char *from, const char *to) {
     const char *old = inside(from), *new = inside(to);
     if (!old || !new) return real_rename(from, to);
     pthread_mutex_lock(&order);
-    int result = real_rename(from, to), error = errno;
+    int result = -1, error = fault('w');
+    if (!error) result = real_rename(from, to), error = errno;
     if (result == 0) record('r', old, 0, new, strlen(new));
     pthread_mutex_unlock(&order);
     errno = error;
@@ -242,7 +272,8 @@ int linkat(int from_at, const char *from, int to_at, const char *to, int flags) 
     const char *old = inside(from), *new = inside(to);
     if (!old || !new) return real_linkat(from_at, from, to_at, to, flags);
     pthread_mutex_lock(&order);
-    int result = real_linkat(from_at, from, to_at, to, flags), error = errno;
+    int result = -1, error = fault('w');
+    if (!error) result = real_linkat(from_at, from, to_at, to, flags), error = errno;
     if (result == 0) record('l', old, 0, new, strlen(new));
     pthread_mutex_unlock(&order);
     errno = error;

@@ -1,7 +1,10 @@
-//! What a process wrote, truncated, renamed and synced in a folder, in the order of effect.
+//! What a process wrote, truncated, renamed and synced in a folder, in the order of effect; and
+//! what the disk refused, when a test says so.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use rustix::io::Errno;
 
 /// Preloaded into the recorded process.
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults/recorder.c");
@@ -14,9 +17,24 @@ pub(crate) struct Recorder {
     folder: PathBuf,
     /// Its length is the time: what was done before a moment is within the length at the moment.
     pub(crate) log: PathBuf,
+    fault: PathBuf,
 }
 
-/// One operation that succeeded.
+/// What a disk refuses, and the error number it gives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    /// Everything that would change something.
+    Changes(Errno),
+    /// Syncs. What was written since the last one is lost with it: the kernel takes it for
+    /// written (fsync of Linux reports a failure once).
+    Syncs(Errno),
+    /// The process is killed (-9) where it would begin its next change.
+    LifeBeforeChange,
+    /// The same where it would begin its next sync.
+    LifeBeforeSync,
+}
+
+/// One operation that succeeded, or a sync that failed.
 pub(crate) struct Operation {
     /// Length of the log with it.
     pub(crate) end: u64,
@@ -30,6 +48,7 @@ pub(crate) enum Effect {
     Write { offset: usize, data: Vec<u8> },
     Truncate { size: usize },
     Sync,
+    FailedSync,
     Unlink,
     Rename { to: String },
     Link { to: String },
@@ -45,13 +64,27 @@ impl Recorder {
         let output =
             compiled.expect("the C compiler `cc` is missing (Debian: apt-get install gcc)");
         assert!(output.status.success(), "cc: {}", String::from_utf8_lossy(&output.stderr));
-        Self { library, folder: folder.canonicalize().unwrap(), log: work.join("operations") }
+        let (log, fault) = (work.join("operations"), work.join("fault"));
+        Self { library, folder: folder.canonicalize().unwrap(), log, fault }
+    }
+
+    /// From now on the disk refuses this, or nothing.
+    pub(crate) fn refuse(&self, fault: Option<Fault>) {
+        let text = match fault {
+            Some(Fault::Changes(error)) => format!("w{}", error.raw_os_error()),
+            Some(Fault::Syncs(error)) => format!("s{}", error.raw_os_error()),
+            Some(Fault::LifeBeforeChange) => "w0".to_owned(),
+            Some(Fault::LifeBeforeSync) => "s0".to_owned(),
+            None => String::new(),
+        };
+        std::fs::write(&self.fault, text).unwrap();
     }
 
     /// Records what this command will do.
     pub(crate) fn attach(&self, command: &mut Command) {
         command.env("LD_PRELOAD", &self.library);
-        command.env("RECORDER_FOLDER", &self.folder).env("RECORDER_LOG", &self.log);
+        command.env("RECORDER_FOLDER", &self.folder);
+        command.env("RECORDER_LOG", &self.log).env("RECORDER_FAULT", &self.fault);
     }
 
     /// Everything so far. The recorded processes must have ended.
@@ -81,6 +114,7 @@ fn effect(kind: usize, offset: usize, data: &[u8]) -> Effect {
         Ok('w') => Effect::Write { offset, data: data.to_vec() },
         Ok('t') => Effect::Truncate { size: offset },
         Ok('s') => Effect::Sync,
+        Ok('f') => Effect::FailedSync,
         Ok('u') => Effect::Unlink,
         Ok('r') => Effect::Rename { to: text(data) },
         Ok('l') => Effect::Link { to: text(data) },

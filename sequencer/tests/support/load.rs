@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::task::JoinSet;
@@ -15,6 +16,9 @@ use crate::agent::{Agent, Numbers, query};
 use crate::answer::Answer;
 use crate::client::Client;
 use crate::whole_log;
+
+/// Longest wait for the writers to end.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Everything that clients know.
 pub(crate) struct Load {
@@ -85,10 +89,16 @@ impl Load {
         Running { stop, writers }
     }
 
-    /// Takes over what the writers know, once the server is gone or they were told to stop.
+    /// Tells the writers to stop, and takes over what they know.
     pub(crate) async fn end(&mut self, running: Running) {
         running.stop.store(true, Ordering::Relaxed);
-        for told in running.writers.join_all().await {
+        self.end_by_itself(running).await;
+    }
+
+    /// Takes over what the writers know, each stopped by an answer that is no success.
+    pub(crate) async fn end_by_itself(&mut self, running: Running) {
+        let told = tokio::time::timeout(LIMIT, running.writers.join_all()).await;
+        for told in told.expect("the writers end") {
             self.acknowledged.extend(told.acknowledged);
             self.unanswered.extend(told.unanswered);
         }
