@@ -16,7 +16,7 @@ const ALLOWED: &str = "authorization, content-type, x-api-key, x-request-id, las
                        traceparent, tracestate";
 /// Answer headers that a page may see.
 const EXPOSED: &str = "x-request-id, x-error-code, retry-after, ratelimit-limit, \
-                       ratelimit-remaining, ratelimit-reset";
+                       ratelimit-remaining, ratelimit-reset, traceresponse";
 /// Seconds for which a browser remembers a preflight.
 const MAX_AGE: &str = "600";
 

@@ -256,9 +256,24 @@ fn shortened(text: &str) -> String {
 mod tests {
     use super::*;
 
+    const GOOD: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn without_a_receiver_nothing_is_made() {
+        let off = Tracing::default();
+        let mut headers = HeaderMap::new();
+        headers.insert(PARENT, GOOD.parse().unwrap());
+        let (method, headers) = (HttpMethod::Get, &headers);
+        let request = Incoming { method, route: None, path: "/", headers, client: None };
+        assert!(off.begin(&request).is_none());
+        let part = off.part("parse").then("verify");
+        assert!(part.0.is_none());
+        assert!(current_span().is_none() && off.response_header().is_none());
+        assert!(outgoing_headers().is_empty());
+    }
+
     #[test]
     fn a_callers_headers_count_when_they_are_well_formed() {
-        const GOOD: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let with = |parents: &[&str], state: &str| {
             let mut headers = HeaderMap::new();
             for parent in parents {

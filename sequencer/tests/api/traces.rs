@@ -108,6 +108,10 @@ async fn a_request_is_a_span_of_its_callers_trace_and_its_parts_are_spans_below(
     assert_eq!(facts("sign")["sequencer.receipts"], "3");
 
     let arrived = receiver.arrived();
+    let text = format!("{:?}", arrived.spans);
+    for secret in [app.client.key.as_str(), "scanner-3"] {
+        assert!(!text.contains(secret), "no credential and no payload is in a span: {text}");
+    }
     assert_eq!(arrived.resource["service.name"], "stateset-sequencer");
     assert_eq!(arrived.resource["service.version"], sequencer::VERSION);
     for line in ["post /v1/traces http/1.1", "content-type: application/x-protobuf"] {
@@ -115,6 +119,40 @@ async fn a_request_is_a_span_of_its_callers_trace_and_its_parts_are_spans_below(
     }
     assert!(arrived.heads[0].contains("x-tenant: a b"), "{}", arrived.heads[0]);
     app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_request_of_a_group_commit_has_its_own_span_with_the_size_of_the_whole() {
+    let receiver = Receiver::start(Manner::Takes);
+    let app = traced(&receiver, &[]).await;
+    let agent = app.agent().await;
+    let mut requests = 0;
+    // Commits share their work as soon as requests come together; a few rounds make it sure.
+    for _ in 0..20 {
+        let events = agent.events(16);
+        let posts = events.chunks(1).map(|event| app.client.ingest(event));
+        for answer in futures_util::future::join_all(posts).await {
+            assert_eq!(answer.events_accepted, 1);
+        }
+        requests += 16;
+        let commits = |spans: &[Span]| -> Vec<usize> {
+            let commits = spans.iter().filter(|span| span.name == "commit");
+            let size =
+                |span: &Span| attributes(&span.attributes)["sequencer.commit.events"].clone();
+            commits.map(|span| size(span).parse().unwrap()).collect()
+        };
+        let arrived = receiver.wait(|arrived| commits(&arrived.spans).len() == requests);
+        let sizes = commits(&arrived.spans);
+        // A commit of n events, one a request, is n spans that say n.
+        for size in &sizes {
+            let spans = sizes.iter().filter(|other| *other == size).count();
+            assert_eq!(spans % size, 0, "{sizes:?}");
+        }
+        if sizes.iter().any(|size| *size > 1) {
+            return app.finish().await;
+        }
+    }
+    panic!("no two requests shared a commit");
 }
 
 #[tokio::test(flavor = "multi_thread")]
