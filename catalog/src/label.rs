@@ -145,6 +145,8 @@ label_values! {
         WriteApiKey => "write_api_key",
         /// Who and what there is, counted for administrators.
         ReadDirectory => "read_directory",
+        /// Take or extend a lease of background work.
+        HoldLease => "hold_lease",
         /// The cheapest question, asked by readiness.
         Ping => "ping",
     }
@@ -159,6 +161,7 @@ impl DbOperation {
             Self::ReadHead | Self::ReadDirectory | Self::Ping => "streams",
             Self::WriteCommitment | Self::ReadCommitments => "commitments",
             Self::ReadTiles => "tree_tiles",
+            Self::HoldLease => "leases",
             Self::ReadAgentKey | Self::WriteAgentKey => "agent_keys",
             Self::ReadApiKey | Self::WriteApiKey => "api_keys",
         }

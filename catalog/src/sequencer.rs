@@ -140,6 +140,9 @@ metrics! {
     COMMITMENT_OLDEST_AGE = Gauge, "stateset_sequencer_commitment_oldest_uncommitted_age_seconds",
         &[], "Age of the oldest event not yet in a batch; 0 when there is none.",
         "Is the committer stuck?";
+    SEALER_ACTIVE = Gauge, "stateset_sequencer_sealer_active", &[],
+        "1 while this process seals batches in the background.",
+        "Which replica seals, and is there one?";
     PROOF_DURATION = Histogram(STORE_SECONDS), "stateset_sequencer_proof_duration_seconds", &[],
         "Time to build one inclusion proof.", "Are proofs quick?";
 

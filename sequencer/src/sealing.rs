@@ -14,8 +14,11 @@ use ves::{Commitment, Hash32, Stream, merkle};
 
 use crate::clock;
 use crate::error::{ApiError, ApiResult, Code};
-use crate::store::{Backlog, LeafSource, Sealed, Store};
+use crate::lease::Lease;
+use crate::store::{Backlog, Fence, LeafSource, Sealed, Store};
 
+/// One of the replicas seals in the background.
+const LEASE: &str = "sealer";
 /// How often the backlog is looked at.
 const TICK: Duration = Duration::from_millis(250);
 /// Wait after a failure, so that a broken store is not asked and complained about four times a
@@ -77,7 +80,7 @@ impl Sealer {
                     .with_details(json!({ "head_sequence": head })));
             }
             let previous = last.map_or(Hash32::ZERO, |last| last.new_state_root);
-            if let Some(commitment) = self.seal(stream, start, end, previous).await? {
+            if let Some(commitment) = self.seal(stream, start, end, previous, None).await? {
                 return Ok(commitment);
             }
         }
@@ -90,9 +93,10 @@ impl Sealer {
         if self.policy.max_wait.is_zero() {
             return stop.cancelled().await;
         }
+        let mut lease = Lease::new(Arc::clone(&self.store), LEASE);
         let mut pause = TICK;
         while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-            pause = match self.seal_due().await {
+            pause = match self.seal_due(&mut lease).await {
                 Ok(()) => TICK,
                 Err(error) => {
                     log_failure(&error);
@@ -100,28 +104,33 @@ impl Sealer {
                 }
             };
         }
+        lease.end().await;
     }
 
-    /// Looks once. A stream that cannot be sealed does not keep the others from it.
-    async fn seal_due(&self) -> ApiResult<()> {
+    /// Looks once, if this process is the one that seals. A stream that cannot be sealed does not
+    /// keep the others from it.
+    async fn seal_due(&self, lease: &mut Lease) -> ApiResult<()> {
+        let fence = lease.hold().await;
+        self.metrics.sealer_active.set(i64::from(matches!(fence, Ok(Some(_)))));
+        let Some(fence) = fence? else { return Ok(()) };
         let now = clock::now();
         let mut failure = Ok(());
         for backlog in self.store.backlog(STREAMS_PER_TICK).await? {
             if self.is_due(&backlog, now.as_micros()) {
-                failure = failure.and(self.seal_backlog(&backlog).await);
+                failure = failure.and(self.seal_backlog(&backlog, fence).await);
             }
         }
         failure
     }
 
-    async fn seal_backlog(&self, backlog: &Backlog) -> ApiResult<()> {
+    async fn seal_backlog(&self, backlog: &Backlog, fence: Fence) -> ApiResult<()> {
         let start = backlog.committed_sequence + 1;
         let most = u64::from(self.policy.max_batch_events);
         let end = backlog.head_sequence.min(start + most - 1);
         let last = self.store.last_commitment(backlog.stream).await?;
         let previous = last.map_or(Hash32::ZERO, |last| last.new_state_root);
-        // None: a request was first. The next look sees what is left.
-        self.seal(backlog.stream, start, end, previous).await.map(|_| ())
+        // None: a request was first, or another process seals now. The next look sees what is left.
+        self.seal(backlog.stream, start, end, previous, Some(fence)).await.map(|_| ())
     }
 
     fn is_due(&self, backlog: &Backlog, now_micros: i64) -> bool {
@@ -138,6 +147,7 @@ impl Sealer {
         start: u64,
         end: u64,
         previous: Hash32,
+        fence: Option<Fence>,
     ) -> ApiResult<Option<Commitment>> {
         let started = Instant::now();
         let sources = self.store.leaf_sources(stream, start, end).await?;
@@ -150,7 +160,7 @@ impl Sealer {
         let now = clock::now();
         let commitment =
             Commitment::seal(&stream, Uuid::new_v4(), start, root, leaf_count, previous, now);
-        match self.store.seal(&commitment, &tiles).await? {
+        match self.store.seal(&commitment, &tiles, fence).await? {
             Sealed::ChainMoved => Ok(None),
             Sealed::Stored => {
                 self.metrics.commitments.inc();

@@ -24,10 +24,10 @@ use crate::http::service;
 use crate::identity::Identity;
 use crate::ingest::{Admission, commit_loop, commit_queue};
 use crate::lifecycle::Lifecycle;
+use crate::opening::open_store;
 use crate::rate_limit::RateLimits;
 use crate::sealing::{SealPolicy, Sealer};
 use crate::secrets::Secrets;
-use crate::store::sqlite::{Migration, SqliteOptions, SqliteStore};
 use crate::store::{ApiKeyOrigin, ApiKeyRecord, Guarded, Store};
 use crate::telemetry::export::{self, Export};
 
@@ -62,24 +62,6 @@ pub fn metrics(store: &str) -> Arc<SequencerMetrics> {
     Arc::new(SequencerMetrics::new(build, &routes::specs()))
 }
 
-/// Opens the configured store.
-///
-/// # Errors
-/// One sentence that says why it cannot be used.
-pub async fn open_store(
-    config: &Config,
-    metrics: &Arc<SequencerMetrics>,
-) -> anyhow::Result<Arc<dyn Store>> {
-    let options = SqliteOptions {
-        path: config.sqlite_path()?,
-        max_readers: config.max_db_connections,
-        acquire_timeout: Duration::from_millis(config.db_acquire_timeout_ms),
-    };
-    let migration = if config.db_migrate_on_startup { Migration::Apply } else { Migration::Refuse };
-    let store = SqliteStore::open(&options, migration, Arc::clone(metrics)).await?;
-    Ok(Arc::new(store))
-}
-
 impl Server {
     /// Opens everything and starts to serve.
     ///
@@ -88,7 +70,7 @@ impl Server {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         config.validate()?;
         let secrets = Secrets::load(&config)?;
-        let metrics = metrics("sqlite");
+        let metrics = metrics(config.database()?.driver());
         let store = open_store(&config, &metrics).await?;
         Self::start_with(config, secrets, store, metrics).await
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use sequencer::config::Config;
+use sequencer::opening;
 use sequencer::secrets::Secrets;
 use sequencer::server::{self, Server};
 use sequencer::store::Store;
@@ -104,7 +105,7 @@ pub(crate) fn serve(kind: &str, folder: &str) {
         let store: Arc<dyn Store> = if kind == StoreKind::Ceiling.as_str() {
             Arc::new(Volatile::default())
         } else {
-            server::open_store(&config, &metrics).await.expect("the store opens")
+            opening::open_store(&config, &metrics).await.expect("the store opens")
         };
         let server =
             Server::start_with(config, secrets, store, metrics).await.expect("the server starts");

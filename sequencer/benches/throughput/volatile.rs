@@ -5,14 +5,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sequencer::store::sequencing::{StreamFacts, decide, key_of};
 use sequencer::store::{
     AgentKeyRecord, AgentSummary, ApiKeyRecord, Backlog, BatchOutcome, CommitmentLog,
-    CredentialStore, Directory, EventLog, Head, Inserted, KeyRegistry, LeafSource, Overview,
-    PoolStatus, PreparedBatch, Sealed, SequencerKey, Store, StoreError, StoreSummary, StoredEvent,
-    StreamState, TenantSummary,
+    CredentialStore, Directory, EventLog, Fence, Head, Inserted, KeyRegistry, LeafSource, Leases,
+    Overview, PoolStatus, PreparedBatch, Sealed, SequencerKey, Store, StoreError, StoreSummary,
+    StoredEvent, StreamState, TenantSummary,
 };
 use uuid::Uuid;
 use ves::merkle::Tile;
@@ -105,7 +106,12 @@ impl EventLog for Volatile {
 
 #[async_trait]
 impl CommitmentLog for Volatile {
-    async fn seal(&self, _: &Commitment, _: &[Tile]) -> Result<Sealed, StoreError> {
+    async fn seal(
+        &self,
+        _: &Commitment,
+        _: &[Tile],
+        _: Option<Fence>,
+    ) -> Result<Sealed, StoreError> {
         keeps_nothing()
     }
 
@@ -279,6 +285,22 @@ impl Directory for Volatile {
         _: u32,
     ) -> Result<Vec<ApiKeyRecord>, StoreError> {
         keeps_nothing()
+    }
+}
+
+#[async_trait]
+impl Leases for Volatile {
+    async fn hold_lease(
+        &self,
+        _: &'static str,
+        _: Uuid,
+        _: Duration,
+    ) -> Result<Option<Fence>, StoreError> {
+        Ok(None)
+    }
+
+    async fn end_lease(&self, _: &'static str, _: Uuid) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 

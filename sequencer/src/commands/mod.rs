@@ -16,7 +16,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::config::Config;
+use crate::config::{Config, redacted};
+use crate::opening::open_store;
 use crate::server;
 
 pub use credential::Credential;
@@ -33,9 +34,9 @@ pub use verify::{VerifyArgs, verify};
 /// When the store cannot be opened or changed.
 pub async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
     let config = Config { db_migrate_on_startup: true, ..config.clone() };
-    let store = server::open_store(&config, &server::metrics("sqlite")).await?;
+    let store = open_store(&config, &server::metrics(config.database()?.driver())).await?;
     store.close().await;
-    say(&format!("the store {} is up to date", config.database_url));
+    say(&format!("the store {} is up to date", redacted(&config.database_url)));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,12 +1,11 @@
 //! What is refused at start, and what follows from several values.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use serde_json::Value;
 
-use super::Config;
+use super::{Config, Database};
 use crate::auth::api_key;
 use crate::http::{is_origin, origins};
 use crate::telemetry::export::Receiver;
@@ -17,7 +16,7 @@ impl Config {
     /// # Errors
     /// The first mistake found.
     pub fn validate(&self) -> anyhow::Result<()> {
-        self.sqlite_path()?;
+        self.database()?;
         if let Some(key) = &self.bootstrap_admin_api_key {
             ensure!(
                 api_key::is_well_formed(key.expose()),
@@ -38,7 +37,7 @@ impl Config {
             ("WRITE_TIMEOUT_SECS", self.write_timeout_secs, 1),
             ("RATE_LIMIT_MAX_ENTRIES", self.rate_limit_max_entries as u64, 1),
             ("HEADER_READ_TIMEOUT_SECS", self.header_read_timeout_secs, 1),
-            ("DB_STATEMENT_TIMEOUT_MS", self.db_statement_timeout_ms, 1),
+            ("DB_STATEMENT_TIMEOUT_MS", self.db_statement_timeout_ms, 100),
             ("CIRCUIT_BREAKER_FAILURE_THRESHOLD", self.circuit_breaker_failure_threshold.into(), 1),
             ("CIRCUIT_BREAKER_SUCCESS_THRESHOLD", self.circuit_breaker_success_threshold.into(), 1),
             ("CIRCUIT_BREAKER_SLOW_CALL_MS", self.circuit_breaker_slow_call_ms, 1),
@@ -64,12 +63,12 @@ impl Config {
         Ok(())
     }
 
-    /// File of the embedded store.
+    /// The store that `DATABASE_URL` names.
     ///
     /// # Errors
-    /// When `DATABASE_URL` is not a `sqlite:` URL with a file.
-    pub fn sqlite_path(&self) -> anyhow::Result<PathBuf> {
-        sqlite_path(&self.database_url)
+    /// When there is no driver for it.
+    pub fn database(&self) -> anyhow::Result<Database> {
+        Database::parse(&self.database_url)
     }
 
     /// Longest call of the store: what its driver allows, and a second for the driver to say so.
@@ -82,7 +81,7 @@ impl Config {
     /// True when missing secrets may be created: only this machine can reach the API.
     #[must_use]
     pub fn is_development(&self) -> bool {
-        self.host.is_loopback() && self.database_url.starts_with("sqlite:")
+        self.host.is_loopback() && matches!(self.database(), Ok(Database::Sqlite(_)))
     }
 
     /// Time between "not ready" and closing the port.
@@ -107,20 +106,4 @@ impl Config {
         });
         lines.collect()
     }
-}
-
-/// File of the embedded store that a `DATABASE_URL` names.
-///
-/// # Errors
-/// When it is not a `sqlite:` URL with a file.
-pub fn sqlite_path(database_url: &str) -> anyhow::Result<PathBuf> {
-    let Some(rest) = database_url.strip_prefix("sqlite:") else {
-        bail!("DATABASE_URL must begin with `sqlite://`, the stores this program has");
-    };
-    let path = rest.strip_prefix("//").unwrap_or(rest);
-    ensure!(
-        !path.is_empty() && !path.contains(['?', ':']),
-        "DATABASE_URL must name a file, as in sqlite://data/sequencer.db"
-    );
-    Ok(PathBuf::from(path))
 }

@@ -4,6 +4,7 @@
 //! environment. [`Config::validate`] refuses what is likely a mistake.
 
 mod check;
+mod database;
 mod secret;
 
 use std::net::IpAddr;
@@ -13,7 +14,7 @@ use clap::Args;
 use serde::Serialize;
 use uuid::Uuid;
 
-pub use check::sqlite_path;
+pub use database::{Database, redacted};
 pub use secret::Secret;
 
 /// The sequencer's configuration.
@@ -35,24 +36,26 @@ pub struct Config {
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 4096, help_heading = "Listening")]
     pub max_connections: u32,
 
-    /// Where the log lives.
+    /// Where the log lives: a file (sqlite://), or a server (postgres://) that replicas share.
+    #[serde(serialize_with = "database::serialize_redacted")]
     #[arg(
         long,
         env = "DATABASE_URL",
         default_value = "sqlite://data/sequencer.db",
+        hide_env_values = true,
         help_heading = "Store"
     )]
     pub database_url: String,
     /// Folder of keys that are created in development.
     #[arg(long, env = "DATA_DIR", default_value = "data", help_heading = "Store")]
     pub data_dir: PathBuf,
-    /// Read connections to the store.
+    /// Connections to the store.
     #[arg(long, env = "MAX_DB_CONNECTIONS", default_value_t = 10, help_heading = "Store")]
     pub max_db_connections: u32,
     /// Longest wait for a store connection, in milliseconds.
     #[arg(long, env = "DB_ACQUIRE_TIMEOUT_MS", default_value_t = 5_000, help_heading = "Store")]
     pub db_acquire_timeout_ms: u64,
-    /// Longest run of one statement of the store, in milliseconds.
+    /// Longest run of one statement of the store, or wait for a lock, in milliseconds.
     #[arg(long, env = "DB_STATEMENT_TIMEOUT_MS", default_value_t = 5_000, help_heading = "Store")]
     pub db_statement_timeout_ms: u64,
     /// Failed and slow calls of the store within ten seconds that open its circuit breaker, once
@@ -80,6 +83,21 @@ pub struct Config {
         help_heading = "Store"
     )]
     pub circuit_breaker_slow_call_ms: u64,
+    /// Seconds after which an unused connection to a database server is closed.
+    #[arg(long, env = "DB_IDLE_TIMEOUT_SECS", default_value_t = 600, help_heading = "Store")]
+    pub db_idle_timeout_secs: u64,
+    /// Seconds after which a connection to a database server is replaced.
+    #[arg(long, env = "DB_MAX_LIFETIME_SECS", default_value_t = 1800, help_heading = "Store")]
+    pub db_max_lifetime_secs: u64,
+    /// Let the connection to a database server on another host go over the network in clear.
+    #[arg(
+        long,
+        env = "DB_ALLOW_PLAINTEXT",
+        default_value_t = false,
+        action = clap::ArgAction::Set,
+        help_heading = "Store"
+    )]
+    pub db_allow_plaintext: bool,
     /// Bring an older schema up to date at start; with false, such a start is refused.
     #[arg(
         long,

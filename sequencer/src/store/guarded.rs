@@ -16,9 +16,9 @@ use ves::{Commitment, Hash32, Stream, Timestamp, merkle::Tile};
 
 use super::{
     AgentKeyRecord, AgentSummary, ApiKeyRecord, Backlog, BatchOutcome, CommitmentLog,
-    CredentialStore, Directory, EventLog, Head, Inserted, KeyRegistry, LeafSource, Overview,
-    PoolStatus, PreparedBatch, Sealed, SequencerKey, Store, StoreError, StoreSummary, StoredEvent,
-    StreamState, TenantSummary,
+    CredentialStore, Directory, EventLog, Fence, Head, Inserted, KeyRegistry, LeafSource, Leases,
+    Overview, PoolStatus, PreparedBatch, Sealed, SequencerKey, Store, StoreError, StoreSummary,
+    StoredEvent, StreamState, TenantSummary,
 };
 use crate::breaker::{Breaker, Kind};
 
@@ -135,7 +135,7 @@ pass_on! {
         work streams(after: Option<Stream>, limit: u32) -> Vec<StreamState>;
     }
     CommitmentLog {
-        work seal(commitment: &Commitment, tiles: &[Tile]) -> Sealed;
+        work seal(commitment: &Commitment, tiles: &[Tile], fence: Option<Fence>) -> Sealed;
         work commitment(batch_id: Uuid) -> Option<Commitment>;
         work commitment_of(stream: Stream, sequence_number: u64) -> Option<Commitment>;
         work commitments(stream: Stream, from: u64, limit: u32) -> Vec<Commitment>;
@@ -143,6 +143,10 @@ pass_on! {
         work tiles(batch_id: Uuid, wanted: &[(u32, u64)]) -> Vec<Tile>;
         work backlog(limit: u32) -> Vec<Backlog>;
         work backlog_total() -> (u64, Option<Timestamp>);
+    }
+    Leases {
+        work hold_lease(lease: &'static str, owner: Uuid, term: Duration) -> Option<Fence>;
+        work end_lease(lease: &'static str, owner: Uuid) -> ();
     }
     KeyRegistry {
         work agent_key(

@@ -13,7 +13,10 @@ mod directory;
 mod group;
 mod guarded;
 mod known;
+mod measured;
 mod model;
+pub mod postgres;
+mod row;
 pub mod sequencing;
 pub mod sqlite;
 
@@ -26,7 +29,7 @@ use ves::{Commitment, Hash32, Stream, Timestamp, merkle::Tile};
 pub use directory::{AgentSummary, Directory, Overview, StoreSummary, TenantSummary};
 pub use guarded::Guarded;
 pub use model::{
-    AgentKeyRecord, ApiKeyOrigin, ApiKeyRecord, Backlog, BatchOutcome, EventOutcome, Head,
+    AgentKeyRecord, ApiKeyOrigin, ApiKeyRecord, Backlog, BatchOutcome, EventOutcome, Fence, Head,
     LeafSource, Placement, PoolStatus, PreparedBatch, PreparedEvent, SequencerKey, StoredEvent,
     StreamState,
 };
@@ -58,6 +61,15 @@ pub enum StoreError {
     /// A stored value cannot be read as what it must be.
     #[error("the store holds a malformed value: {0}")]
     Corrupt(String),
+}
+
+/// What to do about a schema that is older than the program.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Migration {
+    /// Bring it up to date.
+    Apply,
+    /// Refuse.
+    Refuse,
 }
 
 /// Result of an attempt to insert something that must not exist yet.
@@ -138,8 +150,14 @@ pub trait EventLog: Send + Sync {
 /// Sealed batches over the log.
 #[async_trait]
 pub trait CommitmentLog: Send + Sync {
-    /// Appends a commitment with its tree if it still continues the stream's chain.
-    async fn seal(&self, commitment: &Commitment, tiles: &[Tile]) -> Result<Sealed, StoreError>;
+    /// Appends a commitment with its tree if it still continues the stream's chain, and the lease
+    /// it was made under, if any, has not passed on.
+    async fn seal(
+        &self,
+        commitment: &Commitment,
+        tiles: &[Tile],
+        fence: Option<Fence>,
+    ) -> Result<Sealed, StoreError>;
     /// A commitment by id.
     async fn commitment(&self, batch_id: Uuid) -> Result<Option<Commitment>, StoreError>;
     /// The commitment that holds a number.
@@ -211,6 +229,21 @@ pub trait KeyRegistry: Send + Sync {
     async fn sequencer_keys(&self) -> Result<Vec<SequencerKey>, StoreError>;
 }
 
+/// Work that one process does at a time, whichever that is.
+#[async_trait]
+pub trait Leases: Send + Sync {
+    /// Takes a lease that nobody holds, or extends the owner's own, for this long by the store's
+    /// clock; `None` while another process holds it.
+    async fn hold_lease(
+        &self,
+        lease: &'static str,
+        owner: Uuid,
+        term: Duration,
+    ) -> Result<Option<Fence>, StoreError>;
+    /// Gives a lease back, if it is held.
+    async fn end_lease(&self, lease: &'static str, owner: Uuid) -> Result<(), StoreError>;
+}
+
 /// Who may call.
 #[async_trait]
 pub trait CredentialStore: Send + Sync {
@@ -240,7 +273,7 @@ pub trait CredentialStore: Send + Sync {
 /// A durable store of all five.
 #[async_trait]
 pub trait Store:
-    EventLog + CommitmentLog + KeyRegistry + CredentialStore + Directory + 'static
+    EventLog + CommitmentLog + KeyRegistry + CredentialStore + Directory + Leases + 'static
 {
     /// The cheapest question that proves that the store answers.
     async fn ping(&self) -> Result<(), StoreError>;

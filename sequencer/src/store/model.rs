@@ -146,6 +146,23 @@ pub enum ApiKeyOrigin {
     Created,
 }
 
+impl ApiKeyOrigin {
+    /// As it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bootstrap => "bootstrap",
+            Self::Created => "created",
+        }
+    }
+
+    /// Reads what is stored.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Bootstrap, Self::Created].into_iter().find(|origin| origin.as_str() == text)
+    }
+}
+
 /// A credential. Its text is nowhere, only the hash.
 #[derive(Clone, Debug)]
 pub struct ApiKeyRecord {
@@ -188,6 +205,15 @@ pub struct SequencerKey {
     pub valid_from: Timestamp,
     /// End of use; `None` for the current one.
     pub valid_to: Option<Timestamp>,
+}
+
+/// The right to do work that one process does at a time, as it was when the work began.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Fence {
+    /// The lease.
+    pub lease: &'static str,
+    /// Grows with every new holder.
+    pub epoch: u64,
 }
 
 /// Connections of a store.

@@ -28,6 +28,8 @@ mod metrics;
 #[path = "../support/otlp.rs"]
 mod otlp;
 mod overload;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod proofs;
 #[path = "../support/proxy.rs"]
 mod proxy;

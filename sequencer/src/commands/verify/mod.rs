@@ -16,6 +16,7 @@ use ves::Stream;
 
 use super::{Credential, print_error};
 use crate::client::Client;
+use crate::store::postgres::Transport;
 use log::Problem;
 use over_http::HttpLog;
 use over_store::StoreLog;
@@ -30,14 +31,18 @@ const VIOLATED: u8 = 3;
     after_help = "Exit codes: 0 sound, 1 could not verify, 2 wrong usage, 3 violations found"
 )]
 pub struct VerifyArgs {
-    /// The store to read while nobody serves it; every stream is verified.
+    /// The store to read, an embedded one while nobody serves it; every stream is verified.
     #[arg(
         long,
         env = "DATABASE_URL",
         default_value = "sqlite://data/sequencer.db",
+        hide_env_values = true,
         value_name = "URL"
     )]
     database_url: String,
+    /// Let the connection to a database server on another host go over the network in clear.
+    #[arg(long, env = "DB_ALLOW_PLAINTEXT", default_value_t = false, action = clap::ArgAction::Set)]
+    db_allow_plaintext: bool,
     /// Ask a running server instead: about every stream that an administrator's API key may see,
     /// or with any key about the one named with --tenant-id and --store-id.
     #[arg(long, value_name = "URL")]
@@ -68,7 +73,7 @@ pub async fn verify(arguments: &VerifyArgs) -> anyhow::Result<ExitCode> {
             let (client, _) = arguments.credential.client(url)?;
             over_http(client, only, &mut report).await
         }
-        None => over_store(&arguments.database_url, only, &mut report).await,
+        None => over_store(arguments, only, &mut report).await,
     };
     match walked {
         Ok(()) => {}
@@ -91,11 +96,12 @@ async fn over_http(
 }
 
 async fn over_store(
-    database_url: &str,
+    arguments: &VerifyArgs,
     only: Option<Stream>,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let (log, damage) = StoreLog::open(database_url).await?;
+    let transport = Transport::of(arguments.db_allow_plaintext);
+    let (log, damage) = StoreLog::open(&arguments.database_url, transport).await?;
     if let Some(detail) = damage {
         report.add(None, Problem { kind: "head", sequence_number: None, detail });
     }

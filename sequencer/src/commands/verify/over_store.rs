@@ -1,7 +1,6 @@
 //! A log in its own files, with what only they show: trees, stored hashes, entity versions.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -10,15 +9,15 @@ use ves::wire::HeadResponse;
 use ves::{Commitment, EventRecord, Hash32, PublicKey, Receipt, Sig64, Stream, merkle};
 
 use super::log::{AgentKey, Log, PAGE, PAGE_BYTES, Page, Problem, Read, Unread};
-use crate::config::sqlite_path;
-use crate::server::metrics;
-use crate::store::sqlite::{SqliteOptions, SqliteStore};
+use crate::config::Database;
+use crate::opening::open_store_for_audit;
+use crate::store::postgres::Transport;
 use crate::store::{Store, StoreError, StoredEvent};
 
 /// Entities of one stream whose events are counted; memory is bounded by it.
 const MAX_ENTITIES: usize = 1_000_000;
 
-/// A store that this process owns while it verifies.
+/// A store that is read while it is verified: an embedded one is owned meanwhile.
 pub(super) struct StoreLog {
     store: Box<dyn Store>,
     key_versions: Vec<u32>,
@@ -28,14 +27,12 @@ pub(super) struct StoreLog {
 
 impl StoreLog {
     /// Opens the store as it is; the second part is what a start would refuse it for.
-    pub(super) async fn open(database_url: &str) -> anyhow::Result<(Self, Option<String>)> {
-        let options = SqliteOptions {
-            path: sqlite_path(database_url)?,
-            max_readers: 1,
-            acquire_timeout: Duration::from_secs(5),
-        };
-        let (store, damage) = SqliteStore::open_for_audit(&options, metrics("sqlite")).await?;
-        let store = Box::new(store);
+    pub(super) async fn open(
+        database_url: &str,
+        transport: Transport,
+    ) -> anyhow::Result<(Self, Option<String>)> {
+        let database = Database::parse(database_url)?;
+        let (store, damage) = open_store_for_audit(database, transport).await?;
         Ok((Self { store, key_versions: Vec::new(), entities: HashMap::new() }, damage))
     }
 

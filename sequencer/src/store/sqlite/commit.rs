@@ -21,9 +21,10 @@ use ves::{Hash32, Sig64, Stream, Timestamp};
 use super::super::group::{
     Group, Groups, all_accepted, corrupt, decide_all, group, recall, remember,
 };
+use super::super::row;
 use super::super::sequencing::{AgentKeyName, EntityKey, Fingerprint, NewRow, entity_of, key_of};
 use super::super::{BatchOutcome, PreparedBatch, StoreError};
-use super::{SqliteStore, row, store_error};
+use super::{SqliteStore, store_error};
 
 /// Begins, and reads the heads of the streams named as `[tenant, store]`. The ids of new rows are
 /// counted on from the highest: there is one writer.
@@ -219,7 +220,7 @@ async fn load<'a>(
         .fetch_all(connection)
         .await
         .map_err(store_error)?;
-    for found in found.iter().filter(|found| row::text(found, "kind").is_ok_and(|k| k == "key")) {
+    for found in found.iter().filter(|found| row::text(*found, "kind").is_ok_and(|k| k == "key")) {
         let place: usize = row::integer(found, "place")?;
         let (tenant_id, key) = *keys.get(place).ok_or_else(|| corrupt("key"))?;
         let window = row::key_window(found)?;

@@ -4,15 +4,21 @@ use async_trait::async_trait;
 use catalog::label::DbOperation;
 use uuid::Uuid;
 use ves::merkle::Tile;
-use ves::{Commitment, Hash32, Stream, Timestamp};
+use ves::{Commitment, Stream, Timestamp};
 
-use super::super::{Backlog, CommitmentLog, Sealed, StoreError};
+use super::super::row;
+use super::super::{Backlog, CommitmentLog, Fence, Sealed, StoreError};
 use super::events::{bound, stream_row};
-use super::{SqliteStore, row, store_error};
+use super::{SqliteStore, store_error};
 
 #[async_trait]
 impl CommitmentLog for SqliteStore {
-    async fn seal(&self, commitment: &Commitment, tiles: &[Tile]) -> Result<Sealed, StoreError> {
+    async fn seal(
+        &self,
+        commitment: &Commitment,
+        tiles: &[Tile],
+        _: Option<Fence>,
+    ) -> Result<Sealed, StoreError> {
         let _measured = self.measure(DbOperation::WriteCommitment);
         let stream = Stream { tenant_id: commitment.tenant_id, store_id: commitment.store_id };
         let mut transaction = self.writer.begin().await?;
@@ -120,12 +126,7 @@ impl CommitmentLog for SqliteStore {
             let Some(found) = found else {
                 return Err(StoreError::Corrupt(format!("tile {band}/{index} is missing")));
             };
-            let bytes: Vec<u8> = sqlx::Row::try_get(&found, "hashes").map_err(store_error)?;
-            let (hashes, rest) = bytes.as_chunks::<32>();
-            if !rest.is_empty() {
-                return Err(StoreError::Corrupt(format!("tile {band}/{index} is cut")));
-            }
-            tiles.push(Tile { band, index, hashes: hashes.iter().copied().map(Hash32).collect() });
+            tiles.push(Tile { band, index, hashes: row::hashes(&found)? });
         }
         Ok(tiles)
     }
@@ -143,16 +144,7 @@ impl CommitmentLog for SqliteStore {
         .fetch_all(&mut *reader)
         .await
         .map_err(store_error)?;
-        rows.iter()
-            .map(|found| {
-                Ok(Backlog {
-                    stream: row::stream(found)?,
-                    committed_sequence: row::integer(found, "committed_sequence")?,
-                    head_sequence: row::integer(found, "head_sequence")?,
-                    oldest_at: row::time(found, "sequenced_at")?,
-                })
-            })
-            .collect()
+        rows.iter().map(row::backlog).collect()
     }
 
     async fn backlog_total(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
@@ -160,7 +152,7 @@ impl CommitmentLog for SqliteStore {
         let mut reader = self.reader().await?;
         let found = sqlx::query(
             "SELECT COALESCE(sum(s.head_sequence - s.committed_sequence), 0) AS events,
-                COALESCE(min(e.sequenced_at), -1) AS oldest
+                min(e.sequenced_at) AS oldest
              FROM streams s JOIN events e ON e.stream = s.id
                 AND e.sequence_number = s.committed_sequence + 1
              WHERE s.head_sequence > s.committed_sequence",
@@ -168,9 +160,7 @@ impl CommitmentLog for SqliteStore {
         .fetch_one(&mut *reader)
         .await
         .map_err(store_error)?;
-        let oldest: i64 = row::integer(&found, "oldest")?;
-        let oldest = (oldest >= 0).then(|| Timestamp::from_micros(oldest));
-        Ok((row::integer(&found, "events")?, oldest))
+        Ok((row::integer(&found, "events")?, row::optional_time(&found, "oldest")?))
     }
 }
 

@@ -6,8 +6,9 @@ use sqlx::{Row as _, SqliteConnection};
 use uuid::Uuid;
 use ves::{Hash32, Timestamp};
 
-use super::super::{ApiKeyOrigin, ApiKeyRecord, CredentialStore, Inserted, StoreError};
-use super::{SqliteStore, row, store_error};
+use super::super::row;
+use super::super::{ApiKeyRecord, CredentialStore, Inserted, StoreError};
+use super::{SqliteStore, store_error};
 
 #[async_trait]
 impl CredentialStore for SqliteStore {
@@ -131,12 +132,7 @@ async fn insert(
     connection: &mut SqliteConnection,
     key: &ApiKeyRecord,
 ) -> Result<Inserted, StoreError> {
-    let stores =
-        serde_json::to_string(&key.store_ids).map_err(|error| StoreError::Failed(error.into()))?;
-    let origin = match key.origin {
-        ApiKeyOrigin::Bootstrap => "bootstrap",
-        ApiKeyOrigin::Created => "created",
-    };
+    let stores = row::store_ids(&key.store_ids)?;
     let done = sqlx::query(
         "INSERT INTO api_keys (key_hash, key_prefix, tenant_id, store_ids, can_read, can_write,
             can_admin, agent_id, rate_limit, origin, created_at)
@@ -151,7 +147,7 @@ async fn insert(
     .bind(key.admin)
     .bind(key.agent_id.map(|id| id.as_bytes().to_vec()))
     .bind(key.rate_limit)
-    .bind(origin)
+    .bind(key.origin.as_str())
     .bind(key.created_at.as_micros())
     .execute(connection)
     .await

@@ -6,18 +6,24 @@ use async_trait::async_trait;
 use catalog::label::DbOperation;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 use uuid::Uuid;
-use ves::{Hash32, Sig64, Stream, Timestamp};
+use ves::{Hash32, Stream, Timestamp};
 
+use super::super::row;
 use super::super::{
     BatchOutcome, EventLog, Head, LeafSource, PreparedBatch, StoreError, StoredEvent, StreamState,
 };
 use super::commit::{json, json_ids};
-use super::{SqliteStore, row, store_error};
+use super::{SqliteStore, store_error};
+
+/// Columns of [`row::stored_event`], for a query over `events e JOIN entities n`.
+const EVENT_COLUMNS: &str = "e.sequence_number, e.sequenced_at, e.key_version, \
+    e.event_id, e.source_agent_id, e.agent_key_id, n.entity_type, n.entity_id, e.event_type, \
+    e.created_at, e.payload_kind, e.payload, e.payload_plain_hash, e.payload_cipher_hash, \
+    e.signing_hash, e.agent_signature, e.signature_scheme, e.command_id, e.base_version";
 
 /// A SELECT of stored events with this tail.
 fn select_events(tail: &str) -> String {
-    let columns = row::EVENT_COLUMNS;
-    format!("SELECT {columns} FROM {tail}")
+    format!("SELECT {EVENT_COLUMNS} FROM {tail}")
 }
 
 static BY_RANGE: LazyLock<String> = LazyLock::new(|| {
@@ -284,23 +290,7 @@ impl EventLog for SqliteStore {
         .fetch_all(&mut *reader)
         .await
         .map_err(store_error)?;
-        let mut leaves = Vec::with_capacity(rows.len());
-        let mut expected = start;
-        for row in &rows {
-            if row::integer::<u64>(row, "sequence_number")? != expected {
-                break;
-            }
-            leaves.push(LeafSource {
-                signing_hash: Hash32(row::bytes(row, "signing_hash")?),
-                agent_signature: Sig64(row::bytes(row, "agent_signature")?),
-                sequenced_at: row::time(row, "sequenced_at")?,
-            });
-            expected += 1;
-        }
-        if expected <= end {
-            return Err(StoreError::Gap { missing: expected, head: found.head_sequence });
-        }
-        Ok(leaves)
+        row::dense_leaves(&rows, start, end, found.head_sequence)
     }
 
     async fn streams(
@@ -323,14 +313,6 @@ impl EventLog for SqliteStore {
         .fetch_all(&mut *reader)
         .await
         .map_err(store_error)?;
-        rows.iter()
-            .map(|found| {
-                Ok(StreamState {
-                    stream: row::stream(found)?,
-                    head_sequence: row::integer(found, "head_sequence")?,
-                    committed_sequence: row::integer(found, "committed_sequence")?,
-                })
-            })
-            .collect()
+        rows.iter().map(row::stream_state).collect()
     }
 }

@@ -6,8 +6,9 @@ use sqlx::SqliteConnection;
 use uuid::Uuid;
 use ves::Timestamp;
 
+use super::super::row;
 use super::super::{AgentKeyRecord, Inserted, KeyRegistry, SequencerKey, StoreError};
-use super::{SqliteStore, row, store_error};
+use super::{SqliteStore, store_error};
 
 #[async_trait]
 impl KeyRegistry for SqliteStore {

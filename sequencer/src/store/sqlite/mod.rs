@@ -12,7 +12,6 @@ mod events;
 mod keys;
 mod lock;
 mod open;
-mod row;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -24,14 +23,13 @@ use catalog::SequencerMetrics;
 use catalog::label::DbOperation;
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool};
+use uuid::Uuid;
 
-use super::{PoolStatus, Store, StoreError};
+use super::measured::Measured;
+use super::{Fence, Leases, PoolStatus, Store, StoreError};
 use writer::Writer;
 
-pub use open::{Migration, SqliteOptions};
-
-/// Operations slower than this are counted as slow.
-const SLOW_OPERATION: Duration = Duration::from_millis(200);
+pub use open::SqliteOptions;
 
 /// The embedded store.
 pub struct SqliteStore {
@@ -55,7 +53,24 @@ impl SqliteStore {
 
     /// Measures an operation from here until the guard is dropped.
     fn measure(&self, operation: DbOperation) -> Measured<'_> {
-        Measured { metrics: &self.metrics, operation, started: Instant::now() }
+        Measured::start(&self.metrics, operation)
+    }
+}
+
+/// The process owns the store by its file lock, and with it every lease.
+#[async_trait]
+impl Leases for SqliteStore {
+    async fn hold_lease(
+        &self,
+        lease: &'static str,
+        _: Uuid,
+        _: Duration,
+    ) -> Result<Option<Fence>, StoreError> {
+        Ok(Some(Fence { lease, epoch: 1 }))
+    }
+
+    async fn end_lease(&self, _: &'static str, _: Uuid) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 
@@ -91,22 +106,6 @@ impl Store for SqliteStore {
     async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
-    }
-}
-
-struct Measured<'a> {
-    metrics: &'a SequencerMetrics,
-    operation: DbOperation,
-    started: Instant,
-}
-
-impl Drop for Measured<'_> {
-    fn drop(&mut self) {
-        let elapsed = self.started.elapsed();
-        self.metrics.db_query_duration(self.operation).observe(elapsed.as_secs_f64());
-        if elapsed > SLOW_OPERATION {
-            self.metrics.db_slow_queries[self.operation].inc();
-        }
     }
 }
 

@@ -10,6 +10,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
+use super::super::{Migration, row};
 use super::SqliteStore;
 use super::lock::StoreLock;
 use super::writer::Writer;
@@ -33,15 +34,6 @@ pub struct SqliteOptions {
     pub max_readers: u32,
     /// Longest wait for a read connection.
     pub acquire_timeout: Duration,
-}
-
-/// What to do about a schema that is older than the program.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Migration {
-    /// Bring it up to date.
-    Apply,
-    /// Refuse.
-    Refuse,
 }
 
 impl SqliteStore {
@@ -206,27 +198,5 @@ async fn check_last_links(connection: &mut SqliteConnection) -> anyhow::Result<(
     )
     .fetch_all(connection)
     .await?;
-    for row in &rows {
-        let commitment = super::row::commitment(row)?;
-        let previous: Option<Vec<u8>> = row.get("previous_root");
-        let previous = previous.unwrap_or_else(|| vec![0; 32]);
-        let (stream, root) = (super::row::stream(row)?, commitment.merkle_root);
-        let (start, end) = (commitment.sequence_start, commitment.sequence_end);
-        let recomputed = ves::commitment::state_root(
-            &stream,
-            &commitment.prev_state_root,
-            &root,
-            start,
-            end,
-            commitment.leaf_count,
-        );
-        ensure!(
-            previous == commitment.prev_state_root.0 && recomputed == commitment.new_state_root,
-            "commitment {} of stream {}/{} does not continue its chain",
-            commitment.batch_id,
-            stream.tenant_id,
-            stream.store_id
-        );
-    }
-    Ok(())
+    rows.iter().try_for_each(row::check_link)
 }

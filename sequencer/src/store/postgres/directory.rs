@@ -1,0 +1,137 @@
+//! Figures for administrators. On the pool; pages by key, from indexes only.
+
+use std::sync::LazyLock;
+
+use async_trait::async_trait;
+use catalog::label::DbOperation;
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+use ves::{Stream, Timestamp};
+
+use super::super::directory::{
+    self, AGENT_API_KEYS, AGENTS, OVERVIEW, TENANTS, next, next_pair, range, select_stores,
+};
+use super::super::row;
+use super::super::{
+    AgentSummary, ApiKeyRecord, Directory, Overview, StoreError, StoreSummary, TenantSummary,
+};
+use super::{PostgresStore, store_error};
+
+static STORES: LazyLock<String> = LazyLock::new(|| {
+    let elements = "jsonb_array_elements_text(CAST(k.store_ids AS jsonb))";
+    select_stores(elements, "CAST(j.value AS uuid)")
+});
+
+#[async_trait]
+impl Directory for PostgresStore {
+    async fn overview(
+        &self,
+        tenant_id: Option<Uuid>,
+        since: Timestamp,
+    ) -> Result<Overview, StoreError> {
+        let _measured = self.measure(DbOperation::ReadDirectory);
+        let mut connection = self.connection().await?;
+        let (first, last) = range(tenant_id);
+        let found = sqlx::query(OVERVIEW)
+            .bind(first)
+            .bind(last)
+            .bind(Uuid::nil())
+            .bind(since.as_micros())
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(store_error)?;
+        directory::overview(&found)
+    }
+
+    async fn tenants(
+        &self,
+        tenant_id: Option<Uuid>,
+        since: Timestamp,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<TenantSummary>, StoreError> {
+        let _measured = self.measure(DbOperation::ReadDirectory);
+        let Some(from) = next(after) else { return Ok(Vec::new()) };
+        let mut connection = self.connection().await?;
+        let (first, last) = range(tenant_id);
+        let rows = sqlx::query(TENANTS)
+            .bind(from)
+            .bind(first)
+            .bind(last)
+            .bind(Uuid::nil())
+            .bind(i64::from(limit))
+            .bind(since.as_micros())
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(store_error)?;
+        rows.iter().map(directory::tenant_summary).collect()
+    }
+
+    async fn stores(
+        &self,
+        tenant_id: Option<Uuid>,
+        after: Option<Stream>,
+        limit: u32,
+    ) -> Result<Vec<StoreSummary>, StoreError> {
+        let _measured = self.measure(DbOperation::ReadDirectory);
+        let after = after.map(|stream| (stream.tenant_id, stream.store_id));
+        let Some((from_tenant, from_store)) = next_pair(after) else { return Ok(Vec::new()) };
+        let mut connection = self.connection().await?;
+        let (first, last) = range(tenant_id);
+        let rows = sqlx::query(AssertSqlSafe(STORES.as_str()))
+            .bind(from_tenant)
+            .bind(from_store)
+            .bind(first)
+            .bind(last)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(store_error)?;
+        rows.iter().map(directory::store_summary).collect()
+    }
+
+    async fn agents(
+        &self,
+        (tenant_id, agent_id): (Option<Uuid>, Option<Uuid>),
+        at: Timestamp,
+        after: Option<(Uuid, Uuid)>,
+        limit: u32,
+    ) -> Result<Vec<AgentSummary>, StoreError> {
+        let _measured = self.measure(DbOperation::ReadDirectory);
+        let Some((from_tenant, from_agent)) = next_pair(after) else { return Ok(Vec::new()) };
+        let mut connection = self.connection().await?;
+        let (tenants, agents) = (range(tenant_id), range(agent_id));
+        let mut query = sqlx::query(AGENTS);
+        for id in [from_tenant, from_agent, tenants.0, tenants.1, agents.0, agents.1] {
+            query = query.bind(id);
+        }
+        let rows = query
+            .bind(i64::from(limit))
+            .bind(at.as_micros())
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(store_error)?;
+        rows.iter().map(directory::agent_summary).collect()
+    }
+
+    async fn agent_api_keys(
+        &self,
+        tenant_id: Uuid,
+        agent_id: Uuid,
+        (prefix, after): (&str, &str),
+        limit: u32,
+    ) -> Result<Vec<ApiKeyRecord>, StoreError> {
+        let _measured = self.measure(DbOperation::ReadApiKey);
+        let mut connection = self.connection().await?;
+        let rows = sqlx::query(AGENT_API_KEYS)
+            .bind(tenant_id)
+            .bind(agent_id)
+            .bind(after)
+            .bind(prefix)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(store_error)?;
+        rows.iter().map(row::api_key).collect()
+    }
+}
