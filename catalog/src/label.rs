@@ -69,6 +69,8 @@ label_values! {
         QueueFull => "queue_full",
         /// The memory for request bodies is taken.
         InflightBytes => "inflight_bytes",
+        /// Too many live streams are open.
+        StreamSubscribers => "stream_subscribers",
         /// Free space is below the floor.
         DiskFull => "disk_full",
     }

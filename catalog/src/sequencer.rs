@@ -128,6 +128,17 @@ metrics! {
     RECEIPTS_SIGNED = Counter, "stateset_sequencer_receipts_signed_total", &[],
         "Receipts signed.", "Are answers backed by receipts?";
 
+    STREAM_SUBSCRIBERS = Gauge, "stateset_sequencer_stream_subscribers", &[],
+        "Open live streams.", "How many follow?";
+    STREAM_EVENTS_SENT = Counter, "stateset_sequencer_stream_events_sent_total", &[],
+        "Events given to the connections of live streams.", "Do followers get events?";
+    STREAM_LAGGED = Counter, "stateset_sequencer_stream_lagged_total", &[],
+        "Live streams cut because their reader was too slow.",
+        "Are there readers that cannot follow?";
+    STREAM_FIRST_BYTE = Histogram(REQUEST_SECONDS), "stateset_sequencer_stream_first_byte_seconds",
+        &[], "Time from the request head to the head of a live stream.",
+        "Do streams open quickly?";
+
     COMMITMENTS = Counter, "stateset_sequencer_commitments_total", &[],
         "Merkle batches sealed.", "Are batches sealed?";
     COMMITMENT_DURATION = Histogram(STORE_SECONDS),

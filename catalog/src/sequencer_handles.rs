@@ -113,6 +113,18 @@ pub struct CacheMetrics {
     pub lookup_duration: Histogram,
 }
 
+/// The handles of live streams.
+pub struct LiveMetrics {
+    /// Open streams now.
+    pub subscribers: IntGauge,
+    /// Events given to their connections.
+    pub events_sent: IntCounter,
+    /// Streams cut because their reader was too slow.
+    pub lagged: IntCounter,
+    /// Seconds to the head of the answer.
+    pub first_byte: Histogram,
+}
+
 /// All handles of the sequencer and the registry that encodes them.
 #[expect(missing_docs, reason = "each field is the handle of the declaration of the same name")]
 pub struct SequencerMetrics {
@@ -143,6 +155,7 @@ pub struct SequencerMetrics {
     pub commit_size: Histogram,
     pub signature_verifications: ByLabel,
     pub receipts_signed: IntCounter,
+    pub live: LiveMetrics,
     pub commitments: IntCounter,
     pub commitment_duration: Histogram,
     pub commitment_delay: Histogram,
@@ -223,6 +236,7 @@ impl SequencerMetrics {
                 VerificationOutcome::VALUES,
             ),
             receipts_signed: metric::counter(r, &decl::RECEIPTS_SIGNED),
+            live: live_streams(r),
             commitments: metric::counter(r, &decl::COMMITMENTS),
             commitment_duration: metric::histogram(r, &decl::COMMITMENT_DURATION),
             commitment_delay: metric::histogram(r, &decl::COMMITMENT_DELAY),
@@ -327,6 +341,15 @@ fn unmatched_handles(requests: &IntCounterVec) -> HashMap<&'static str, [IntCoun
         .iter()
         .map(|method| (*method, [counter(method, "404"), counter(method, "405")]))
         .collect()
+}
+
+fn live_streams(registry: &Registry) -> LiveMetrics {
+    LiveMetrics {
+        subscribers: metric::gauge(registry, &decl::STREAM_SUBSCRIBERS),
+        events_sent: metric::counter(registry, &decl::STREAM_EVENTS_SENT),
+        lagged: metric::counter(registry, &decl::STREAM_LAGGED),
+        first_byte: metric::histogram(registry, &decl::STREAM_FIRST_BYTE),
+    }
 }
 
 fn agent_key_cache(registry: &Registry) -> CacheMetrics {

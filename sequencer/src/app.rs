@@ -17,6 +17,7 @@ use crate::lifecycle::Lifecycle;
 use crate::rate_limit::RateLimits;
 use crate::sealing::Sealer;
 use crate::store::{Placement, Store};
+use crate::stream::Live;
 use crate::telemetry::Tracing;
 
 /// The state of the process.
@@ -30,7 +31,7 @@ pub struct App {
     /// Everything that is counted.
     pub metrics: Arc<SequencerMetrics>,
     /// Credentials of callers.
-    pub authenticator: Authenticator,
+    pub authenticator: Arc<Authenticator>,
     /// Keys of agents.
     pub agent_keys: AgentKeys,
     /// Spans of requests.
@@ -44,7 +45,9 @@ pub struct App {
     /// Batches.
     pub sealer: Arc<Sealer>,
     /// Who signs receipts.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
+    /// Who follows which stream.
+    pub live: Arc<Live>,
     /// Room for request bodies, in bytes.
     pub inflight: Semaphore,
     /// What works and what does not.

@@ -3,7 +3,8 @@
 //! The life of one event: [`http`] takes the request apart and asks [`auth`] who is calling;
 //! [`ingest`] checks every event off the write path and hands the good ones to the one committer,
 //! which numbers and stores them in groups through [`store`]; the handler answers with receipts
-//! signed by [`identity`]; [`sealing`] later commits them in Merkle batches.
+//! signed by [`identity`]; [`stream`] takes them to whoever follows; [`sealing`] later commits them
+//! in Merkle batches.
 
 pub mod api;
 pub mod app;
@@ -27,6 +28,7 @@ pub mod sealing;
 pub mod secrets;
 pub mod server;
 pub mod store;
+pub mod stream;
 pub mod telemetry;
 
 /// Released version.

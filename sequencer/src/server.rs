@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use ves::SigningKey;
 
 use crate::app::App;
 use crate::auth::{AgentKeys, Authenticator, api_key};
@@ -26,9 +27,10 @@ use crate::ingest::{Admission, commit_loop, commit_queue};
 use crate::lifecycle::Lifecycle;
 use crate::opening::open_store;
 use crate::rate_limit::RateLimits;
-use crate::sealing::{SealPolicy, Sealer};
+use crate::sealing::Sealer;
 use crate::secrets::Secrets;
 use crate::store::{ApiKeyOrigin, ApiKeyRecord, Guarded, Store};
+use crate::stream::Live;
 use crate::telemetry::export::{self, Export};
 
 /// How often last uses of credentials are written.
@@ -90,15 +92,15 @@ impl Server {
         let ops = bind(config.ops_host, config.ops_port, "OPS_PORT").await?;
         let (api_address, ops_address) = (api.local_addr()?, ops.local_addr()?);
         store.set_bootstrap_key(&platform_record(&bootstrap_key)).await?;
-        let public_key = signing_key.public_key();
-        let keys = store.set_sequencer_key(public_key.as_bytes(), clock::now()).await?;
-        let sequencer_id = match config.ves_sequencer_id {
-            Some(id) => id,
-            None => store.sequencer_id(Uuid::new_v4()).await?,
-        };
-        let identity = Identity::new(sequencer_id, signing_key, keys);
+        let identity = Arc::new(identify(&config, signing_key, store.as_ref()).await?);
         let guarded = guard(store, &config, &metrics);
         let store: Arc<dyn Store> = Arc::clone(&guarded) as _;
+        let cache = config.credential_cache_entries;
+        let authenticator = Authenticator::new(Arc::clone(&store), Arc::clone(&metrics), &config);
+        let authenticator = Arc::new(authenticator);
+        let lifecycle = Lifecycle::default();
+        let (closing, bounds) = (lifecycle.closing(), config.stream_policy());
+        let live = Live::new(&store, &identity, &authenticator, &metrics, bounds, closing);
         let patience = config.store_call_timeout();
         let (queue, jobs) = commit_queue(config.queue_max_events, patience, Arc::clone(&metrics));
         let committer = tokio::spawn(commit_loop(
@@ -106,34 +108,23 @@ impl Server {
             Arc::clone(&store),
             Arc::clone(&metrics),
             identity.key_version(),
+            Arc::clone(live.heads()),
         ));
         let (tracing, export) = export::start(&config, &metrics)?;
-        let policy = SealPolicy {
-            max_events: config.committer_max_events,
-            max_wait: Duration::from_secs(config.committer_max_wait_secs),
-            max_batch_events: config.max_commitment_events,
-        };
-        let cache = config.credential_cache_entries;
+        let policy = config.seal_policy();
         let app = Arc::new(App {
-            authenticator: Authenticator::new(Arc::clone(&store), Arc::clone(&metrics), &config),
+            authenticator,
+            live: Arc::new(live),
             agent_keys: AgentKeys::new(Arc::clone(&store), &metrics, cache),
             tracing,
-            rate_limits: RateLimits::new(
-                config.rate_limit_per_minute,
-                config.rate_limit_max_entries,
-                Arc::clone(&metrics),
-            ),
-            admission: Admission::new(
-                config.queue_max_events,
-                config.max_events_per_batch,
-                &metrics,
-            ),
+            rate_limits: rate_limits(&config, &metrics),
+            admission: admission(&config, &metrics),
             queue,
             sealer: Arc::new(Sealer::new(Arc::clone(&store), Arc::clone(&metrics), policy)),
             identity,
             inflight: Semaphore::new(config.max_inflight_bytes as usize),
             health: Health::default(),
-            lifecycle: Lifecycle::default(),
+            lifecycle,
             store,
             breaker: Arc::clone(guarded.breaker()),
             metrics,
@@ -225,10 +216,33 @@ impl Server {
     }
 }
 
+async fn identify(
+    config: &Config,
+    signing_key: SigningKey,
+    store: &dyn Store,
+) -> anyhow::Result<Identity> {
+    let public_key = signing_key.public_key();
+    let keys = store.set_sequencer_key(public_key.as_bytes(), clock::now()).await?;
+    let sequencer_id = match config.ves_sequencer_id {
+        Some(id) => id,
+        None => store.sequencer_id(Uuid::new_v4()).await?,
+    };
+    Ok(Identity::new(sequencer_id, signing_key, keys))
+}
+
 async fn bind(host: std::net::IpAddr, port: u16, name: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind((host, port))
         .await
         .with_context(|| format!("cannot listen on {host}:{port} ({name})"))
+}
+
+fn rate_limits(config: &Config, metrics: &Arc<SequencerMetrics>) -> RateLimits {
+    let (per_minute, entries) = (config.rate_limit_per_minute, config.rate_limit_max_entries);
+    RateLimits::new(per_minute, entries, Arc::clone(metrics))
+}
+
+fn admission(config: &Config, metrics: &SequencerMetrics) -> Admission {
+    Admission::new(config.queue_max_events, config.max_events_per_batch, metrics)
 }
 
 fn limits(config: &Config) -> Limits {
@@ -282,6 +296,8 @@ fn start_background(
     let sealer = Arc::clone(&app.sealer);
     let stop_sealer = stop.clone();
     let sealing = tokio::spawn(async move { sealer.run(stop_sealer).await });
+    let (live, stop_live) = (Arc::clone(&app.live), stop.clone());
+    let following = tokio::spawn(async move { live.run(&stop_live).await });
     let (app, stop) = (Arc::clone(app), stop.clone());
     let housekeeping = tokio::spawn(async move {
         while stop.run_until_cancelled(tokio::time::sleep(HOUSEKEEPING)).await.is_some() {
@@ -290,5 +306,5 @@ fn start_background(
             }
         }
     });
-    vec![probing, sealing, housekeeping]
+    vec![probing, sealing, following, housekeeping]
 }

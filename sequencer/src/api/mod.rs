@@ -7,6 +7,7 @@ mod api_keys;
 mod commitments;
 mod events;
 mod operations;
+mod stream;
 
 use crate::app::App;
 use crate::error::ApiResult;
@@ -27,6 +28,7 @@ pub async fn call(app: &App, endpoint: Endpoint, request: Request<'_>) -> ApiRes
         Endpoint::SequencerInfo => operations::sequencer_info(app),
         Endpoint::Ingest => events::ingest(app, &request).await,
         Endpoint::Events => events::range(app, &request).await,
+        Endpoint::EventStream => stream::follow(app, &request).await,
         Endpoint::Event => events::one(app, &request).await,
         Endpoint::Head => events::head(app, &request).await,
         Endpoint::EntityEvents => events::of_entity(app, &request).await,

@@ -170,6 +170,7 @@ pub(super) async fn metrics(app: &App) -> Reply {
     }
     app.agent_keys.sample();
     app.authenticator.sample();
+    app.live.sample();
     process::sample(metrics);
     Reply::metrics(metrics.encode())
 }

@@ -49,7 +49,21 @@ impl<K: Eq + Hash + Clone, V: Clone> LookupCache<K, V> {
     where
         F: Future<Output = Result<Option<V>, StoreError>>,
     {
-        if let Some(entry) = self.entries.get(key).filter(|entry| self.is_fresh(entry)) {
+        self.get_within(key, FRESH_FOUND, look_up).await
+    }
+
+    /// The same, but what was found may only be this old.
+    pub(super) async fn get_within<F>(
+        &self,
+        key: &K,
+        fresh_found: Duration,
+        look_up: F,
+    ) -> Result<Option<V>, StoreError>
+    where
+        F: Future<Output = Result<Option<V>, StoreError>>,
+    {
+        let is_fresh = |entry: &Entry<V>| self.is_fresh(entry, fresh_found);
+        if let Some(entry) = self.entries.get(key).filter(is_fresh) {
             self.metrics.hits.inc();
             return Ok(entry.value);
         }
@@ -62,15 +76,16 @@ impl<K: Eq + Hash + Clone, V: Clone> LookupCache<K, V> {
         Ok(value)
     }
 
-    fn is_fresh(&self, entry: &Entry<V>) -> bool {
-        let limit = if entry.value.is_some() { FRESH_FOUND } else { self.fresh_missing };
+    fn is_fresh(&self, entry: &Entry<V>, fresh_found: Duration) -> bool {
+        let limit = if entry.value.is_some() { fresh_found } else { self.fresh_missing };
         entry.read_at.elapsed() < limit
     }
 
     /// True when the store need not be asked, or it once knew this: a fresh answer, or a find of
     /// any age.
     pub(super) fn has_answer(&self, key: &K) -> bool {
-        self.entries.peek(key).is_some_and(|entry| self.is_fresh(&entry) || entry.value.is_some())
+        let answers = |entry: Entry<V>| self.is_fresh(&entry, FRESH_FOUND) || entry.value.is_some();
+        self.entries.peek(key).is_some_and(answers)
     }
 
     /// Forgets an answer that this process has just changed.

@@ -8,6 +8,8 @@ use serde_json::Value;
 use super::{Config, Database};
 use crate::auth::api_key;
 use crate::http::{is_origin, origins};
+use crate::sealing::SealPolicy;
+use crate::stream::StreamPolicy;
 use crate::telemetry::export::Receiver;
 
 impl Config {
@@ -41,6 +43,10 @@ impl Config {
             ("CIRCUIT_BREAKER_FAILURE_THRESHOLD", self.circuit_breaker_failure_threshold.into(), 1),
             ("CIRCUIT_BREAKER_SUCCESS_THRESHOLD", self.circuit_breaker_success_threshold.into(), 1),
             ("CIRCUIT_BREAKER_SLOW_CALL_MS", self.circuit_breaker_slow_call_ms, 1),
+            ("STREAM_HEARTBEAT_SECS", self.stream_heartbeat_secs, 1),
+            ("STREAM_STALL_SECS", self.stream_stall_secs, 1),
+            ("STREAM_MAX_LAG_EVENTS", self.stream_max_lag_events, 1),
+            ("STREAM_BUFFER_BYTES", self.stream_buffer_bytes.into(), 1 << 20),
             ("COMMITTER_MAX_EVENTS", self.committer_max_events.into(), 1),
             (
                 "MAX_COMMITMENT_EVENTS",
@@ -89,6 +95,30 @@ impl Config {
     pub fn drain_delay(&self) -> Duration {
         let default = if self.host.is_loopback() { 0 } else { 5 };
         Duration::from_secs(self.drain_delay_secs.unwrap_or(default))
+    }
+
+    /// When batches are sealed.
+    #[must_use]
+    pub fn seal_policy(&self) -> SealPolicy {
+        SealPolicy {
+            max_events: self.committer_max_events,
+            max_wait: Duration::from_secs(self.committer_max_wait_secs),
+            max_batch_events: self.max_commitment_events,
+        }
+    }
+
+    /// Bounds of the live stream. Half of the connections are left to requests, and a reader that
+    /// stalls can still be told why before its connection is cut.
+    #[must_use]
+    pub fn stream_policy(&self) -> StreamPolicy {
+        StreamPolicy {
+            max_subscribers: self.max_stream_subscribers.min(self.max_connections / 2) as usize,
+            heartbeat: Duration::from_secs(self.stream_heartbeat_secs),
+            stall: Duration::from_secs(self.stream_stall_secs)
+                .min(Duration::from_secs(self.write_timeout_secs) / 2),
+            max_lag_events: self.stream_max_lag_events,
+            buffer_bytes: self.stream_buffer_bytes as usize,
+        }
     }
 
     /// The effective values, one `NAME=value` a line as in an environment file, secrets redacted.

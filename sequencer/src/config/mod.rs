@@ -222,6 +222,38 @@ pub struct Config {
     #[arg(long, env = "CORS_ALLOW_ORIGINS", help_heading = "Listening")]
     pub cors_allow_origins: Option<String>,
 
+    /// Open live streams; at most half of MAX_CONNECTIONS.
+    #[arg(
+        long,
+        env = "MAX_STREAM_SUBSCRIBERS",
+        default_value_t = 2_000,
+        help_heading = "Live stream"
+    )]
+    pub max_stream_subscribers: u32,
+    /// Seconds of silence after which a heartbeat is sent.
+    #[arg(long, env = "STREAM_HEARTBEAT_SECS", default_value_t = 15, help_heading = "Live stream")]
+    pub stream_heartbeat_secs: u64,
+    /// Seconds within which a reader must take up to 64 KiB, or it is cut; at most half of
+    /// WRITE_TIMEOUT_SECS.
+    #[arg(long, env = "STREAM_STALL_SECS", default_value_t = 10, help_heading = "Live stream")]
+    pub stream_stall_secs: u64,
+    /// Events by which a reader may fall further behind than it was, or it is cut.
+    #[arg(
+        long,
+        env = "STREAM_MAX_LAG_EVENTS",
+        default_value_t = 100_000,
+        help_heading = "Live stream"
+    )]
+    pub stream_max_lag_events: u64,
+    /// Bytes of memory for events on their way to readers.
+    #[arg(
+        long,
+        env = "STREAM_BUFFER_BYTES",
+        default_value_t = 64 << 20,
+        help_heading = "Live stream"
+    )]
+    pub stream_buffer_bytes: u32,
+
     /// Events after which a stream's batch is sealed.
     #[arg(
         long,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Buf;
 use catalog::label::{AuthFailure, HttpMethod};
 use futures_util::Stream;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use warp::Filter;
 use warp::http::header::CONNECTION;
@@ -36,8 +37,16 @@ const SLOW_ANSWER: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
+/// Cuts the connection of a request; cancelled too when the connection ends by itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cut(pub(super) CancellationToken);
+
 /// What a handler sees of a request.
 pub struct Request<'a> {
+    /// Headers as they came.
+    pub headers: &'a HeaderMap,
+    /// Cuts the connection, and is cancelled when that ends: for answers that go on.
+    pub connection: &'a CancellationToken,
     /// Decoded parameters of the path.
     parameters: HashMap<&'static str, String>,
     /// Decoded query string.
@@ -83,16 +92,18 @@ pub fn service(
     let origins = app.config.cors_allow_origins.as_deref().filter(|_| surface == Surface::Api);
     let cors = Arc::new(Cors::new(origins));
     let raw_query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    let cut = warp::ext::optional().map(|cut: Option<Cut>| cut.unwrap_or_default().0);
     warp::method()
         .and(warp::path::full())
         .and(raw_query)
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional::<Peer>())
+        .and(cut)
         .and(warp::body::stream())
-        .then(move |method: Method, path: FullPath, query: String, headers, peer, body| {
+        .then(move |method: Method, path: FullPath, query: String, headers, peer, cut, body| {
             let (app, table, cors) = (Arc::clone(&app), Arc::clone(&table), Arc::clone(&cors));
             async move {
-                let head = Head { method, path, query, headers, peer };
+                let head = Head { method, path, query, headers, peer, connection: cut };
                 let matched = table.find(head.method.as_str(), head.path.as_str());
                 let span = begin_span(&app, &head, &matched);
                 trace::within(span, answer(&app, matched, &cors, head, Arriving::new(body))).await
@@ -106,6 +117,7 @@ struct Head {
     query: String,
     headers: HeaderMap,
     peer: Option<Peer>,
+    connection: CancellationToken,
 }
 
 async fn answer<B, S>(
@@ -144,6 +156,7 @@ where
         }
         Matched::Nothing => Err(ApiError::new(Code::ResourceNotFound, "there is no such path")),
     };
+    let is_stream = result.as_ref().is_ok_and(Reply::is_stream);
     let (mut response, error) = match result {
         Ok(reply) => (reply.into_response(), None),
         Err(error) => {
@@ -165,7 +178,10 @@ where
     match place {
         Some(place) => {
             app.metrics.count_answer(place, status.as_u16());
-            app.metrics.route(place).duration.observe(started.elapsed().as_secs_f64());
+            let metrics = &app.metrics;
+            let duration =
+                if is_stream { &metrics.live.first_byte } else { &metrics.route(place).duration };
+            duration.observe(started.elapsed().as_secs_f64());
         }
         None => {
             let method = HttpMethod::from_text(head.method.as_str());
@@ -233,14 +249,15 @@ where
         caller.require(right).map_err(refused)?;
     }
     let query = Query::parse(&head.query)?;
+    let Head { headers, connection, .. } = head;
+    let request = Request { headers, connection, parameters, query, body: &[], caller };
     let result = if spec.method == HttpMethod::Post {
         let ingest = endpoint == Endpoint::Ingest;
-        let admit = || app.admission.admit(body::announced(&head.headers));
+        let admit = || app.admission.admit(body::announced(headers));
         let admitted = ingest.then(admit).transpose()?;
-        let body = body::read(app, &head.headers, body).await?;
+        let body = body::read(app, headers, body).await?;
         app.metrics.route(place).size.observe(body.bytes.len() as f64);
-        let request = Request { parameters, query, body: &body.bytes, caller };
-        let result = api::call(app, endpoint, request).await;
+        let result = api::call(app, endpoint, Request { body: &body.bytes, ..request }).await;
         // What failed for want of a store was no work done.
         let is_done = |error: &ApiError| !error.code.status().is_server_error();
         if let Some(admitted) = admitted.filter(|_| result.as_ref().err().is_none_or(is_done)) {
@@ -249,7 +266,7 @@ where
         result
     } else {
         app.metrics.route(place).size.observe(0.0);
-        api::call(app, endpoint, Request { parameters, query, body: &[], caller }).await
+        api::call(app, endpoint, request).await
     };
     result.map_err(
         |error| {

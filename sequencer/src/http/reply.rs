@@ -1,8 +1,14 @@
 //! Answers.
 
+use std::convert::Infallible;
+
 use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::poll_fn;
 use serde::Serialize;
-use warp::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use tokio::sync::mpsc;
+use warp::Reply as _;
+use warp::http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
@@ -12,7 +18,13 @@ use crate::error::{ApiError, ApiResult, Code};
 pub struct Reply {
     status: StatusCode,
     content_type: &'static str,
-    body: Bytes,
+    body: Body,
+}
+
+enum Body {
+    Whole(Bytes),
+    /// Parts as they come; the answer ends when their sender is gone.
+    Parts(mpsc::Receiver<Bytes>),
 }
 
 impl Reply {
@@ -30,14 +42,24 @@ impl Reply {
 
     /// 200 with JSON that is written already.
     pub fn raw_json(body: impl Into<Bytes>) -> Self {
-        let body = body.into();
+        let body = Body::Whole(body.into());
         Self { status: StatusCode::OK, content_type: "application/json", body }
     }
 
     /// 200 with a Prometheus scrape.
     pub fn metrics(body: String) -> Self {
         let content_type = "text/plain; version=0.0.4; charset=utf-8";
-        Self { status: StatusCode::OK, content_type, body: body.into() }
+        Self { status: StatusCode::OK, content_type, body: Body::Whole(body.into()) }
+    }
+
+    /// 200 with a body that is made while it is read. Its connection serves nothing else.
+    #[must_use]
+    pub fn stream(content_type: &'static str, parts: mpsc::Receiver<Bytes>) -> Self {
+        Self { status: StatusCode::OK, content_type, body: Body::Parts(parts) }
+    }
+
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self.body, Body::Parts(_))
     }
 
     /// The same answer with another status.
@@ -47,11 +69,23 @@ impl Reply {
     }
 
     pub(super) fn into_response(self) -> Response {
-        let mut response = Response::new(self.body.into());
+        let is_stream = self.is_stream();
+        let mut response = match self.body {
+            Body::Whole(bytes) => Response::new(bytes.into()),
+            Body::Parts(mut parts) => {
+                let parts = poll_fn(move |context| parts.poll_recv(context));
+                warp::reply::stream(parts.map(Ok::<_, Infallible>)).into_response()
+            }
+        };
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if is_stream {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            // Or nginx collects events until its buffer is full.
+            headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        }
         response
     }
 }

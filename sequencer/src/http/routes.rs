@@ -87,6 +87,7 @@ routes! {
     SequencerInfo: Api Get "/api/v1/ves/sequencer" OPEN, &[200, 500, 503, 504];
     Ingest: Api Post "/api/v1/ves/events/ingest" WRITE, POST;
     Events: Api Get "/api/v1/ves/events" READ, GET_LOG;
+    EventStream: Api Get "/api/v1/ves/events/stream" READ, GET_LOG;
     Event: Api Get "/api/v1/ves/events/{event_id}" READ, GET_ONE;
     Head: Api Get "/api/v1/ves/head" READ, GET;
     EntityEvents: Api Get "/api/v1/ves/entities/{entity_type}/{entity_id}" READ, GET;
@@ -206,6 +207,7 @@ mod tests {
             ("POST", "/health", "405 GET"),
             ("GET", "/metrics", "404"),
             ("GET", "/api/v1/ves/events/abc", "Event abc"),
+            ("GET", "/api/v1/ves/events/stream", "EventStream "),
             ("POST", "/api/v1/ves/events/ingest", "Ingest "),
             ("GET", "/api/v1/ves/events/ingest", "405 POST"),
             ("DELETE", "/api/v1/ves/commitments", "405 POST, GET"),

@@ -17,7 +17,7 @@ use tower_service::Service as _;
 use warp::Filter;
 use warp::reply::Response;
 
-use super::dispatch::Peer;
+use super::dispatch::{Cut, Peer};
 use super::socket::Socket;
 
 /// Wait after a failed accept, so that a full descriptor table does not spin.
@@ -58,17 +58,21 @@ where
         let Some((socket, room)) = accepted else { break };
         let peer = socket.peer_addr().ok().map(Peer);
         let socket = Socket::new(socket, limits.write_timeout);
+        let cut = CancellationToken::new();
+        let cut_by_request = Cut(cut.clone());
         let warp = warp::service(filter.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             if let Some(peer) = peer {
                 request.extensions_mut().insert(peer);
             }
+            request.extensions_mut().insert(cut_by_request.clone());
             warp.clone().call(request)
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(socket), service));
         tokio::spawn(async move {
             // An error here is the client's: it closed, was too slow, or sent no HTTP.
-            let _ = connection.await;
+            let _ = cut.run_until_cancelled(connection).await;
+            cut.cancel();
             drop(room);
         });
     }

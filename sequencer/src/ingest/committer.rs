@@ -14,6 +14,7 @@ use ves::Stream;
 use super::queue::Job;
 use crate::clock;
 use crate::store::{PreparedBatch, Store, StoreError};
+use crate::stream::Heads;
 
 /// Events after which a commit takes no further batch: bounds its time and memory.
 const MAX_COMMIT_EVENTS: usize = 2_000;
@@ -24,6 +25,7 @@ pub async fn commit_loop(
     store: Arc<dyn Store>,
     metrics: Arc<SequencerMetrics>,
     key_version: u32,
+    followed: Arc<Heads>,
 ) {
     let mut batches: Vec<PreparedBatch> = Vec::new();
     let mut waiting = Vec::new();
@@ -64,7 +66,7 @@ pub async fn commit_loop(
                     // A handler that is gone left on purpose: its client closed or timed out.
                     let _ = reply.send(Ok(outcome));
                 }
-                show_heads(&metrics, &heads);
+                show_heads(&metrics, &followed, &heads);
             }
             Err(error) => {
                 // The breaker has said once that it is open.
@@ -83,8 +85,9 @@ pub async fn commit_loop(
 }
 
 /// Here and not in the handlers, which answer in any order: a head never goes back.
-fn show_heads(metrics: &SequencerMetrics, heads: &BTreeMap<Stream, u64>) {
+fn show_heads(metrics: &SequencerMetrics, followed: &Heads, heads: &BTreeMap<Stream, u64>) {
     for (stream, head) in heads {
+        followed.advance(*stream, *head);
         let (tenant, store) = (stream.tenant_id.to_string(), stream.store_id.to_string());
         let head = i64::try_from(*head).unwrap_or(i64::MAX);
         metrics.head_sequence.with(&[&tenant, &store]).set(head);
