@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sequencer::clock;
+use sequencer::opening::open_store;
 use sequencer::secrets::Secrets;
-use sequencer::server::{Server, metrics, open_store};
+use sequencer::server::{Server, metrics};
 use sequencer::store::{PreparedBatch, PreparedEvent, Store};
 use sqlx::Executor as _;
 use tempfile::TempDir;
