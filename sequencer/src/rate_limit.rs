@@ -17,6 +17,7 @@ use uuid::Uuid;
 use ves::Hash32;
 
 use crate::auth::Principal;
+use crate::config::Config;
 use crate::error::{ApiError, Code};
 
 /// Length of the window, seconds.
@@ -137,10 +138,11 @@ pub struct RateLimits {
 }
 
 impl RateLimits {
-    /// Limits of so many requests a minute for each tenant.
+    /// The limits of this configuration.
     #[must_use]
-    pub fn new(per_tenant: u32, capacity: usize, metrics: Arc<SequencerMetrics>) -> Self {
-        Self { per_tenant, windows: Windows::new(capacity), metrics }
+    pub fn new(config: &Config, metrics: Arc<SequencerMetrics>) -> Self {
+        let windows = Windows::new(config.rate_limit_max_entries);
+        Self { per_tenant: config.rate_limit_per_minute, windows, metrics }
     }
 
     /// Counts a request. `None`: the caller has no limit. The platform has that of its credential
@@ -200,7 +202,8 @@ mod tests {
     use super::*;
 
     fn limits(capacity: usize) -> RateLimits {
-        RateLimits::new(0, capacity, crate::server::metrics("none"))
+        let metrics = crate::server::metrics("none");
+        RateLimits { per_tenant: 0, windows: Windows::new(capacity), metrics }
     }
 
     #[test]

@@ -117,8 +117,8 @@ impl Server {
             live: Arc::new(live),
             agent_keys: AgentKeys::new(Arc::clone(&store), &metrics, cache),
             tracing,
-            rate_limits: rate_limits(&config, &metrics),
-            admission: admission(&config, &metrics),
+            rate_limits: RateLimits::new(&config, Arc::clone(&metrics)),
+            admission: Admission::new(&config, &metrics),
             queue,
             sealer: Arc::new(Sealer::new(Arc::clone(&store), Arc::clone(&metrics), policy)),
             identity,
@@ -234,15 +234,6 @@ async fn bind(host: std::net::IpAddr, port: u16, name: &str) -> anyhow::Result<T
     TcpListener::bind((host, port))
         .await
         .with_context(|| format!("cannot listen on {host}:{port} ({name})"))
-}
-
-fn rate_limits(config: &Config, metrics: &Arc<SequencerMetrics>) -> RateLimits {
-    let (per_minute, entries) = (config.rate_limit_per_minute, config.rate_limit_max_entries);
-    RateLimits::new(per_minute, entries, Arc::clone(metrics))
-}
-
-fn admission(config: &Config, metrics: &SequencerMetrics) -> Admission {
-    Admission::new(config.queue_max_events, config.max_events_per_batch, metrics)
 }
 
 fn limits(config: &Config) -> Limits {

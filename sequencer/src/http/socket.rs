@@ -99,16 +99,16 @@ impl AsyncWrite for Socket {
             ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
             self.linger = Some(Box::pin(sleep(LINGER)));
         }
-        let over =
-            self.linger.as_mut().is_some_and(|limit| limit.as_mut().poll(context).is_ready());
+        if self.linger.as_mut().is_some_and(|limit| limit.as_mut().poll(context).is_ready()) {
+            return Poll::Ready(Ok(()));
+        }
         let mut space = [0; 8192];
-        while !over {
+        loop {
             let mut buffer = ReadBuf::new(&mut space);
-            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => {}
-                _ => break,
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                return Poll::Ready(Ok(()));
             }
         }
-        Poll::Ready(Ok(()))
     }
 }

@@ -20,6 +20,7 @@ use catalog::label::ShedReason;
 use catalog::{IntCounter, SequencerMetrics};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::config::Config;
 use crate::error::{ApiError, ApiResult, Code};
 
 /// How long an admitted request should take at most: well within the latency objective of 0.5 s.
@@ -75,11 +76,12 @@ pub struct Admitted<'a> {
 }
 
 impl Admission {
-    /// A gate for at most `max` events under way, in requests of at most `largest` events.
+    /// A gate with the bounds of this configuration.
     #[must_use]
-    pub fn new(max: u32, largest: u32, metrics: &SequencerMetrics) -> Self {
+    pub fn new(config: &Config, metrics: &SequencerMetrics) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let (max, largest) = (u64::from(max), u64::from(largest));
+        let max = u64::from(config.queue_max_events);
+        let largest = u64::from(config.max_events_per_batch);
         Self {
             min: (MIN_REQUESTS * largest).min(max),
             max,
