@@ -85,7 +85,7 @@ fn measure(target: &Target, case: &Case, seconds: usize) {
     let peak = closed(number(guess * seconds as f64 / 2.0 / size as f64));
     let per_second = case.multiple * peak / size as f64;
     let stock =
-        number(1.2 * peak * (seconds as f64 + 1.0) / size as f64) + 2 * MAX_CONNECTIONS / size;
+        number(1.6 * peak * (seconds as f64 + 1.0) / size as f64) + 2 * MAX_CONNECTIONS / size;
     let stock = render(stock);
     let health = Prober::start(&target.address, fixture::get(target, "/health"));
     let metrics = Prober::start(&target.ops_address, fixture::get(target, "/metrics"));

@@ -32,8 +32,6 @@ const WINDOW: Duration = Duration::from_millis(250);
 const FADING: f64 = 0.7;
 /// Bytes of a body that count as one event: a small event with its envelope.
 const BYTES_PER_EVENT: u64 = 1024;
-/// The bound never falls below so many of the largest requests.
-const MIN_REQUESTS: u64 = 2;
 /// Requests that compute at once, for each core: enough to cover look-ups of keys, and at half a
 /// millisecond a turn few enough that a new request head waits some milliseconds.
 const TURNS_PER_CORE: usize = 16;
@@ -44,12 +42,16 @@ const MAX_RETRY_AFTER: u32 = 30;
 
 /// The gate before ingest requests.
 pub struct Admission {
-    /// Bounds in events; the current one moves between them.
+    /// Bounds in events; the current one moves between them, and one request may go beyond. The
+    /// lower one is the largest request.
     min: u64,
     max: u64,
     /// Events that a request holds at most.
     largest: u64,
+    /// For reading requests, and for answering them. The two are apart so that what is nearly done
+    /// does not queue behind what begins.
     turns: Semaphore,
+    last_turns: Semaphore,
     shed: IntCounter,
     /// Held for a few additions.
     state: Mutex<State>,
@@ -83,10 +85,11 @@ impl Admission {
         let max = u64::from(config.queue_max_events);
         let largest = u64::from(config.max_events_per_batch);
         Self {
-            min: (MIN_REQUESTS * largest).min(max),
+            min: largest.min(max),
             max,
             largest,
             turns: Semaphore::new(TURNS_PER_CORE * cores),
+            last_turns: Semaphore::new(TURNS_PER_CORE * cores),
             shed: metrics.requests_shed[ShedReason::Admission].clone(),
             state: Mutex::new(State {
                 inside: 0,
@@ -110,7 +113,8 @@ impl Admission {
         let now = Instant::now();
         let mut state = self.state();
         state.look(now, self.busy());
-        if state.inside + events > self.limit(&state) {
+        // Its own weight does not count, or large requests would never get in beside small ones.
+        if state.inside >= self.limit(&state) {
             state.last_refusal = Some(now);
             let seconds = retry_after(&state);
             drop(state);
@@ -123,10 +127,23 @@ impl Admission {
         Ok(Admitted { admission: self, events, finished: false })
     }
 
-    /// Waits for a turn to compute.
+    /// Waits for a turn to read a request.
     pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        Self::wait(&self.turns).await
+    }
+
+    /// Waits for a turn to answer one: a commit ends the wait of hundreds at once.
+    pub async fn last_turn(&self) -> Option<SemaphorePermit<'_>> {
+        Self::wait(&self.last_turns).await
+    }
+
+    async fn wait(turns: &Semaphore) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed; without a permit the request computes unbounded.
-        self.turns.acquire().await.ok()
+        let turn = turns.acquire().await.ok();
+        // With the turn in hand and not before: whoever has none waits here, in order and at no
+        // cost, and not in the queue of the runtime before every new request head.
+        tokio::task::yield_now().await;
+        turn
     }
 
     /// Events under way.
@@ -215,4 +232,96 @@ impl State {
 fn retry_after(state: &State) -> u32 {
     let seconds = state.rate.map_or(0.0, |rate| state.inside as f64 / rate.max(0.001));
     (seconds.ceil() as u32).clamp(1, MAX_RETRY_AFTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A gate between 1,000 and 10,000 events.
+    fn gate() -> Admission {
+        Admission {
+            min: 1000,
+            max: 10_000,
+            largest: 1000,
+            turns: Semaphore::new(1),
+            last_turns: Semaphore::new(1),
+            shed: crate::server::metrics("none").requests_shed[ShedReason::Admission].clone(),
+            state: Mutex::new(State {
+                inside: 0,
+                rate: None,
+                done: 0,
+                window_began: Instant::now(),
+                was_busy: false,
+                last_refusal: None,
+            }),
+        }
+    }
+
+    #[test]
+    fn a_request_weighs_what_it_announces() {
+        let gate = gate();
+        for (announced, events) in [
+            (Some(0), 1),
+            (Some(700), 1),
+            (Some(80 << 10), 80),
+            (Some(10 << 20), 1000),
+            (None, 1000),
+        ] {
+            let before = gate.inside();
+            let admitted = gate.admit(announced).ok().unwrap();
+            assert_eq!(gate.inside() - before, events, "{announced:?}");
+            drop(admitted);
+        }
+        assert_eq!(gate.inside(), 0);
+    }
+
+    #[test]
+    fn the_bound_is_what_is_done_in_the_time_of_one_wait() {
+        let gate = gate();
+        let began = gate.state().window_began;
+        let mut windows = 0;
+        // What is inside, whether it was enough all the time, what was done, and the bound then.
+        for (inside, was_busy, done, limit) in [
+            (200, false, 50, 10_000),
+            // 20,000 a second.
+            (800, true, 5000, 6000),
+            // Little was asked for: that says nothing.
+            (10, false, 1, 6000),
+            (6000, true, 6250, 7500),
+            // One slow commit, then a store that stays slow.
+            (7500, true, 0, 5250),
+            (7500, true, 250, 3675),
+            (7500, true, 250, 2572),
+            (7500, true, 250, 1800),
+            (7500, true, 250, 1260),
+            (7500, true, 250, 1000),
+            (7500, true, 25_000, 10_000),
+        ] {
+            windows += 1;
+            let mut state = gate.state();
+            (state.inside, state.was_busy, state.done) = (inside, was_busy, done);
+            state.look(began + WINDOW * windows, gate.busy());
+            assert_eq!(gate.limit(&state), limit, "window {windows}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_tells_when_what_is_inside_is_done() {
+        let gate = gate();
+        for (inside, rate, seconds) in [
+            (10_000, None, 1),
+            (10_000, Some(20_000.0), 1),
+            (1000, Some(300.0), 4),
+            (1000, Some(0.0), MAX_RETRY_AFTER),
+        ] {
+            (gate.state().inside, gate.state().rate) = (inside, rate);
+            let refused = gate.admit(Some(1)).err().unwrap();
+            assert_eq!(refused.retry_after_seconds, Some(seconds), "{inside} at {rate:?}");
+        }
+        assert!(gate.is_shedding());
+        gate.state().inside = 999;
+        drop(gate.admit(None).ok().unwrap());
+        assert_eq!(gate.inside(), 999);
+    }
 }

@@ -66,6 +66,7 @@ pub async fn ingest(app: &App, caller: &Principal, body: &[u8]) -> ApiResult<Ing
         }
         (outcome.events.into_iter(), outcome.head_sequence)
     };
+    let _turn = app.admission.last_turn().await;
     let mut signing = app.tracing.part("sign");
     let mut response = empty_response(head_sequence);
     for (event_id, signing_hash, outcome) in decided {
