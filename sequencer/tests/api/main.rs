@@ -31,6 +31,9 @@ mod otlp;
 mod overload;
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/process.rs"]
+#[allow(dead_code, reason = "shared with the fault suite, which uses all of it")]
+mod process;
 mod proofs;
 #[path = "../support/proxy.rs"]
 mod proxy;

@@ -12,6 +12,7 @@ use crate::app::TestApp;
 use crate::follower::{FORMATS, Follower, path, refused, request};
 
 mod behind;
+mod crowd;
 mod slow;
 
 #[tokio::test(flavor = "multi_thread")]
