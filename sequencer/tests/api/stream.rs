@@ -13,6 +13,7 @@ use crate::follower::{FORMATS, Follower, path, refused, request};
 
 mod behind;
 mod crowd;
+mod replicas;
 mod slow;
 
 #[tokio::test(flavor = "multi_thread")]

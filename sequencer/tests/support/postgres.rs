@@ -40,7 +40,6 @@ impl Postgres {
     pub(crate) fn start() -> Self {
         let folder = std::env::temp_dir().join(format!("sequencer-postgres-{}", Uuid::new_v4()));
         std::fs::create_dir(&folder).expect("the temporary folder can be written");
-        std::fs::write(folder.join("remove"), "").expect("the folder can be written");
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(&folder));
         }
@@ -57,6 +56,7 @@ impl Postgres {
     /// Starts the stopped server on its old port and data.
     pub(crate) fn start_again(&self) {
         let (folder, data) = (self.folder.display(), self.folder.join("data"));
+        std::fs::write(self.folder.join("remove"), "").expect("the folder can be written");
         let server = as_owner(&program("postgres"));
         let child = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
@@ -82,6 +82,8 @@ impl Postgres {
     /// Ends the server: `INT` is fast and orderly, `QUIT` as after a crash.
     pub(crate) fn stop(&self, signal: &str) {
         let Some(mut keeper) = self.lock().take() else { return };
+        // The folder stays: it may be started again.
+        std::fs::remove_file(self.folder.join("remove")).unwrap();
         let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
         let pid = pid.lines().next().unwrap().to_owned();
         run(Command::new("kill").args([&format!("-{signal}"), &pid]));
