@@ -16,6 +16,7 @@ mod answer;
 #[allow(dead_code, reason = "shared with the API tests, which use all of it")]
 mod client;
 mod disk;
+mod full_disk;
 mod killed;
 #[path = "../support/load.rs"]
 mod load;

@@ -24,10 +24,13 @@ pub(crate) struct Process {
 pub(crate) fn command(folder: &Path, flags: &[&str]) -> Command {
     let at = folder.display();
     let mut command = sequencer(&["serve"]);
+    let defaults = ["--min-free-disk-bytes=0", "--committer-max-events=50"];
+    let name = |flag: &str| flag.split('=').next().map(str::to_owned);
+    let given = |default: &&str| flags.iter().any(|flag| name(flag) == name(default));
     command
         .args(["--host=127.0.0.1", "--port=0", "--ops-host=127.0.0.1", "--ops-port=0"])
         .args([format!("--database-url=sqlite://{at}/log.db"), format!("--data-dir={at}")])
-        .args(["--min-free-disk-bytes=0", "--committer-max-events=50"])
+        .args(defaults.iter().filter(|default| !given(default)))
         .args(["--committer-max-wait-secs=1"])
         .args(flags)
         .stdin(Stdio::null())
