@@ -109,10 +109,17 @@ coverage: tools-test tools-coverage ## Run all tests and print the lines they re
 faults: tools-test ## Break everything, in full: needs root and 15 minutes (ARGS="...")
 	cargo test --locked -p sequencer --test faults -- --include-ignored --test-threads=1 $(ARGS)
 
+# The server answers as its contract says, whatever it is sent: all checks of schemathesis.
+.PHONY: api-fuzz
+api-fuzz: tools-api-fuzz ## Test a fresh server against openapi.yaml with generated requests
+	cargo build --locked -p sequencer
+	scripts/api-fuzz.sh $(TARGET)/debug/sequencer
+
 # What must be green before a change is merged. Cheap checks first. The tests run once, under
 # coverage; the golden tests among them find stale generated files. Two compilations of the
 # dependencies remain: full for the tests, metadata only for clippy and docs, which share it.
-CI_STEPS := check-fmt deny clippy docs coverage
+# api-fuzz comes last because it uses the instrumented program that coverage has built.
+CI_STEPS := check-fmt deny clippy docs coverage api-fuzz
 
 .PHONY: ci
 ci: export CARGO_INCREMENTAL := 0
@@ -120,6 +127,7 @@ ci: tools ## Everything a change must pass: formatting, lints, licences, docs, t
 	@times=; for step in $(CI_STEPS); do \
 	    printf '\n==== %s\n' "$$step"; SECONDS=0; \
 	    case $$step in \
+	        api-fuzz) scripts/api-fuzz.sh $(CI_TARGET)/debug/sequencer ;; \
 	        clippy|docs) CARGO_TARGET_DIR=$(CI_TARGET) $(MAKE) $$step ;; \
 	        *) $(MAKE) $$step ;; \
 	    esac || { printf '\nci: %s failed after %ss\n' "$$step" "$$SECONDS"; exit 1; }; \
@@ -157,6 +165,10 @@ tools-test:
 .PHONY: tools-coverage
 tools-coverage:
 	@scripts/tools.sh llvm cargo-llvm-cov
+
+.PHONY: tools-api-fuzz
+tools-api-fuzz:
+	@scripts/tools.sh schemathesis
 
 .PHONY: tools-deny
 tools-deny:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the development tools that are missing into .tools/bin. Silent when all are there.
 #
-#   scripts/tools.sh [cargo-deny] [cargo-llvm-cov] [llvm] [promtool]      (default: all)
+#   scripts/tools.sh [cargo-deny] [cargo-llvm-cov] [llvm] [promtool] [schemathesis]   (default: all)
 #
 # A tool on PATH that is new enough is used as it is. What was built or downloaded once is kept
 # in TOOLS_CACHE (default: ~/.cache/stateset-sequencer-tools), so that the next clone on the same
@@ -11,6 +11,7 @@ set -euo pipefail
 # Pinned, because a newer release may ask for a newer compiler or find new things to refuse.
 CARGO_DENY=0.20.2
 CARGO_LLVM_COV=0.9.1
+SCHEMATHESIS=4.32.5
 # Floors: any newer one does.
 PROMTOOL_FLOOR=2.42.0
 
@@ -92,6 +93,40 @@ cargo_tool() { # NAME VERSION
         drop_work
     fi
     place "$kept/$name"
+}
+
+# schemathesis lives in a Python environment of its own. It is called through the environment's
+# python, because the scripts in it name the scratch folder it was made in.
+schemathesis_tool() {
+    local kept=$CACHE/schemathesis-$SCHEMATHESIS-$PLATFORM
+    if [ "$(version_of schemathesis --version)" = "$SCHEMATHESIS" ]; then return; fi
+    if [ "$(version_of "$kept/bin/python" -m schemathesis.cli --version)" != "$SCHEMATHESIS" ]; then
+        say "installing schemathesis $SCHEMATHESIS"
+        make_work
+        if ! make_venv >"$work/log" 2>&1 ||
+            ! "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+                "schemathesis==$SCHEMATHESIS" >>"$work/log" 2>&1; then
+            tail -n 10 "$work/log" >&2
+            drop_work
+            missing "schemathesis $SCHEMATHESIS" \
+                "Install it with: pipx install schemathesis==$SCHEMATHESIS  (Python 3.10 or newer)"
+            return
+        fi
+        rm -rf "$kept"
+        mv -T "$work/venv" "$kept" 2>/dev/null || mv "$work/venv" "$kept"
+        drop_work
+    fi
+    mkdir -p "$BIN"
+    printf '#!/bin/sh\nexec "%s/bin/python" -m schemathesis.cli "$@"\n' "$kept" >"$BIN/schemathesis"
+    chmod 755 "$BIN/schemathesis"
+}
+
+# Debian keeps what an environment needs in a package of its own.
+make_venv() {
+    if python3 -m venv "$work/venv"; then return; fi
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    apt-get -qq update || true
+    as_root_apt python3-venv && rm -rf "$work/venv" && python3 -m venv "$work/venv"
 }
 
 # as_root_apt PACKAGE...: system packages, without starting what they contain.
@@ -222,15 +257,16 @@ unpack() {
     [ -x "$work/usr/bin/promtool" ] && [ -x "$work/usr/bin/prometheus" ]
 }
 
-if [ $# = 0 ]; then set -- promtool llvm cargo-llvm-cov cargo-deny; fi
+if [ $# = 0 ]; then set -- promtool llvm cargo-llvm-cov cargo-deny schemathesis; fi
 for tool in "$@"; do
     case $tool in
         cargo-deny) cargo_tool cargo-deny $CARGO_DENY ;;
         cargo-llvm-cov) cargo_tool cargo-llvm-cov $CARGO_LLVM_COV ;;
         llvm) llvm_tools ;;
         promtool) prometheus_tools ;;
+        schemathesis) schemathesis_tool ;;
         *)
-            say "unknown tool '$tool'; known: cargo-deny cargo-llvm-cov llvm promtool"
+            say "unknown tool '$tool'; known: cargo-deny cargo-llvm-cov llvm promtool schemathesis"
             exit 2
             ;;
     esac

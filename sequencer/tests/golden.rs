@@ -29,6 +29,29 @@ fn environment_file() -> String {
     file
 }
 
+/// The contract as it is served. Duplicate keys and `yes` for true are refused.
+fn contract() -> String {
+    let yaml = std::fs::read_to_string(file("openapi.yaml")).unwrap();
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let document: serde_json::Value =
+        serde_saphyr::from_str_with_options(&yaml, options).unwrap_or_else(|e| panic!("{e}"));
+    format!("{document}\n")
+}
+
+fn file(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+#[test]
+fn the_served_contract_is_up_to_date() {
+    let (path, expect) = (file("openapi.json"), contract());
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &expect).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == expect, "openapi.json is out of date: run `make generate`");
+}
+
 #[test]
 fn the_example_environment_file_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.env.example");

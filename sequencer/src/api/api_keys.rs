@@ -14,6 +14,9 @@ use crate::store::{ApiKeyOrigin, ApiKeyRecord, Inserted};
 /// Most stores that one credential can name.
 const MAX_STORES: usize = 1000;
 
+/// Length of a public prefix.
+const PREFIX_DIGITS: usize = 16;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewApiKey {
@@ -96,7 +99,7 @@ pub(super) fn tenant_scope(request: &Request<'_>) -> ApiResult<Option<Uuid>> {
 pub(super) fn after_prefix<'a>(request: &'a Request<'_>) -> ApiResult<&'a str> {
     let after = request.query.text("after").unwrap_or_default();
     let problem = || ApiError::field("after", "must be the `next` of a page");
-    may_be_prefix(after).then_some(after).ok_or_else(problem)
+    (may_be_prefix(after) && after.len() <= PREFIX_DIGITS).then_some(after).ok_or_else(problem)
 }
 
 /// True for what a public prefix may begin with. Nothing else is asked of a store: not every one

@@ -13,7 +13,7 @@ use ves::{Commitment, Stream};
 use super::events::require_disk;
 use crate::app::App;
 use crate::error::{ApiError, ApiResult, Code, batch_not_found};
-use crate::http::{Query, Reply, Request, number, read_json};
+use crate::http::{Query, Reply, Request, check_number, number, read_json};
 
 pub(super) async fn create(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
     require_disk(app)?;
@@ -21,6 +21,8 @@ pub(super) async fn create(app: &App, request: &Request<'_>) -> ApiResult<Reply>
     let stream = Stream { tenant_id: wanted.tenant_id, store_id: wanted.store_id };
     request.caller()?.require_stream(&stream)?;
     let (start, end) = (wanted.sequence_start, wanted.sequence_end);
+    check_number("sequence_start", start)?;
+    check_number("sequence_end", end)?;
     Reply::json(&app.sealer.seal_range(stream, start, end).await?)
 }
 
@@ -113,6 +115,8 @@ pub(super) fn verify_proof(request: &Request<'_>) -> ApiResult<Reply> {
         let problem = format!("holds more than {} hashes", ves::merkle::MAX_PROOF_PATH);
         return Err(ApiError::field("proof_path", &problem));
     }
+    check_number("leaf_index", proof.leaf_index)?;
+    check_number("leaf_count", proof.leaf_count.unwrap_or(0))?;
     let valid = verify_inclusion(
         &proof.leaf_hash,
         &proof.merkle_root,

@@ -2,6 +2,7 @@
 
 use catalog::label::ShedReason;
 use ves::EventRecord;
+use ves::envelope::{MAX_ENTITY_ID_BYTES, MAX_ENTITY_TYPE_BYTES};
 use ves::wire::{EntityPage, EventsPage, HeadResponse};
 
 use crate::app::App;
@@ -64,7 +65,10 @@ pub(super) async fn of_entity(app: &App, request: &Request<'_>) -> ApiResult<Rep
     request.caller()?.require_stream(&stream)?;
     let from = request.query.number("from", 1)?;
     let limit = request.query.limit()?;
-    let entity = (request.parameter("entity_type"), request.parameter("entity_id"));
+    let entity = (
+        name(request, "entity_type", MAX_ENTITY_TYPE_BYTES)?,
+        name(request, "entity_id", MAX_ENTITY_ID_BYTES)?,
+    );
     let max_bytes = app.config.max_page_bytes as usize;
     // One more than asked for tells whether there is a next page.
     let (mut events, version) =
@@ -77,6 +81,16 @@ pub(super) async fn of_entity(app: &App, request: &Request<'_>) -> ApiResult<Rep
     events.truncate(limit as usize);
     let events = records(app, events);
     Reply::json(&EntityPage { events, version, next_from })
+}
+
+/// A name that an event can have; not every store takes any other text.
+fn name<'a>(request: &'a Request<'_>, name: &str, max_bytes: usize) -> ApiResult<&'a str> {
+    let text = request.parameter(name);
+    if text.len() > max_bytes || text.contains('\0') {
+        let problem = format!("must be 1 to {max_bytes} bytes and hold no NUL");
+        return Err(ApiError::field(name, &problem));
+    }
+    Ok(text)
 }
 
 fn records(app: &App, events: Vec<StoredEvent>) -> Vec<EventRecord> {

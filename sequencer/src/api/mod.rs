@@ -25,6 +25,7 @@ pub async fn call(app: &App, endpoint: Endpoint, request: Request<'_>) -> ApiRes
         Endpoint::Metrics => Ok(operations::metrics(app).await),
         Endpoint::Drain => operations::drain(app, &request),
         Endpoint::HealthDetailed => operations::health_detailed(app, &request).await,
+        Endpoint::Contract => Ok(operations::contract()),
         Endpoint::SequencerInfo => operations::sequencer_info(app),
         Endpoint::Ingest => events::ingest(app, &request).await,
         Endpoint::Events => events::range(app, &request).await,

@@ -31,6 +31,11 @@ pub(super) fn health() -> ApiResult<Reply> {
     }))
 }
 
+/// The contract, as `make generate` wrote it from `openapi.yaml`.
+pub(super) fn contract() -> Reply {
+    Reply::raw_json(include_str!("../../openapi.json"))
+}
+
 /// 503 only when no request could succeed: a balancer then looks elsewhere. Shedding and a full
 /// disk keep 200, or every replica would leave the balancer at once.
 pub(super) async fn ready(app: &App) -> ApiResult<Reply> {

@@ -16,5 +16,5 @@ mod socket;
 pub use body::{read_json, require_object};
 pub(crate) use cors::{is_origin, origins};
 pub use dispatch::{Request, service};
-pub use query::{MAX_LIMIT, Query, number};
+pub use query::{MAX_LIMIT, Query, check_number, number};
 pub use reply::Reply;

@@ -107,6 +107,18 @@ pub(super) fn uuid(name: &str, text: &str) -> ApiResult<Uuid> {
         .ok_or_else(|| ApiError::field(name, "must be a UUID in lower-case hyphenated form"))
 }
 
+/// Requires a number of a body to be at most 2^63 − 1, as everywhere.
+///
+/// # Errors
+/// When it is larger.
+pub fn check_number(name: &str, value: u64) -> ApiResult<()> {
+    i64::try_from(value).map(|_| ()).map_err(|_| bad_number(name))
+}
+
+fn bad_number(name: &str) -> ApiError {
+    ApiError::field(name, "must be a whole number from 0 to 2^63 - 1")
+}
+
 /// A number up to 2^63 − 1: digits only.
 ///
 /// # Errors
@@ -114,7 +126,5 @@ pub(super) fn uuid(name: &str, text: &str) -> ApiResult<Uuid> {
 pub fn number(name: &str, text: &str) -> ApiResult<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let value = if digits { text.parse::<i64>().ok() } else { None };
-    value
-        .and_then(|value| u64::try_from(value).ok())
-        .ok_or_else(|| ApiError::field(name, "must be a whole number from 0 to 2^63 - 1"))
+    value.and_then(|value| u64::try_from(value).ok()).ok_or_else(|| bad_number(name))
 }

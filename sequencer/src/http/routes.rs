@@ -82,9 +82,10 @@ const POST_ONE: &[u16] = &[200, 400, 401, 403, 404, 413, 415, 429, 500, 503, 504
 const POST_ONE_NEW: &[u16] = &[200, 400, 401, 403, 404, 409, 413, 415, 429, 500, 503, 504];
 
 routes! {
-    Health: Api Get "/health" OPEN, &[200];
-    Ready: Api Get "/ready" OPEN, &[200, 503];
-    SequencerInfo: Api Get "/api/v1/ves/sequencer" OPEN, &[200, 500, 503, 504];
+    Health: Api Get "/health" OPEN, &[200, 400];
+    Ready: Api Get "/ready" OPEN, &[200, 400, 503, 504];
+    Contract: Api Get "/openapi.json" OPEN, &[200, 400];
+    SequencerInfo: Api Get "/api/v1/ves/sequencer" OPEN, &[200, 400];
     Ingest: Api Post "/api/v1/ves/events/ingest" WRITE, POST;
     Events: Api Get "/api/v1/ves/events" READ, GET_LOG;
     EventStream: Api Get "/api/v1/ves/events/stream" READ, GET_LOG;
@@ -111,9 +112,9 @@ routes! {
     Tenants: Api Get "/api/v1/admin/tenants" ADMIN, GET;
     Stores: Api Get "/api/v1/admin/stores" ADMIN, GET;
     Agents: Api Get "/api/v1/admin/agents" ADMIN, GET;
-    Metrics: Operations Get "/metrics" OPEN, &[200];
-    Drain: Operations Post "/drain" ADMIN, &[200, 400, 401, 403, 413, 415, 429, 500, 503, 504];
-    HealthDetailed: Operations Get "/health/detailed" ADMIN, &[200, 401, 403, 429, 500, 503, 504];
+    Metrics: Operations Get "/metrics" OPEN, &[200, 400, 504];
+    Drain: Operations Post "/drain" ADMIN, POST;
+    HealthDetailed: Operations Get "/health/detailed" ADMIN, GET;
 }
 
 /// The specifications, for the metrics.

@@ -18,6 +18,7 @@ mod breaker;
 mod client;
 mod commitments;
 mod concurrency;
+mod contract;
 mod conventions;
 mod drain;
 mod follower;

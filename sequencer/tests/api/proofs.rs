@@ -125,7 +125,7 @@ async fn an_altered_proof_does_not_verify() {
     let altered: [(&str, Change); 9] = [
         ("another index", |body| body["leaf_index"] = json!(3)),
         ("index bits above the path", |body| body["leaf_index"] = json!(2 + 8)),
-        ("the highest bit", |body| body["leaf_index"] = json!((1_u64 << 63) + 2)),
+        ("the highest bit there is", |body| body["leaf_index"] = json!((1_u64 << 62) + 2)),
         ("an index past the count", |body| body["leaf_count"] = json!(2)),
         ("another depth", |body| body["leaf_count"] = json!(9)),
         ("count zero", |body| body["leaf_count"] = json!(0)),
@@ -175,6 +175,8 @@ async fn a_malformed_question_is_refused() {
         ("leaf_index", json!(-1)),
         ("leaf_index", json!("0")),
         ("leaf_count", json!("many")),
+        ("leaf_index", json!(1_u64 << 63)),
+        ("leaf_count", json!(1_u64 << 63)),
     ];
     for (member, value) in cases {
         let mut body = good.clone();

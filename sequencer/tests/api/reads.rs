@@ -189,6 +189,26 @@ async fn entities_may_have_any_name_and_their_history_is_paged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_no_entity_can_have_is_refused() {
+    let app = TestApp::start().await;
+    let q = query(Agent::new().stream);
+    let (long_type, long_id) = ("t".repeat(129), "\u{fc}".repeat(257));
+    for (entity_type, entity_id, wrong) in [
+        (long_type.as_str(), "SH-1", "entity_type"),
+        ("shelf", long_id.as_str(), "entity_id"),
+        ("%00", "SH-1", "entity_type"),
+        ("shelf", "a%00", "entity_id"),
+    ] {
+        let path = format!("/api/v1/ves/entities/{entity_type}/{entity_id}?{q}");
+        let error = app.client.get(&path).await.refused("INVALID_FIELD_VALUE");
+        assert!(error["message"].as_str().unwrap().contains(wrong), "{error}");
+    }
+    let longest = format!("{}/{}", &long_type[1..], &long_id[2..]);
+    app.client.get(&format!("/api/v1/ves/entities/{longest}?{q}")).await.ok();
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_ends_when_its_bytes_are_full_and_the_next_continues() {
     let app = TestApp::start_with(&["--max-page-bytes=100000"]).await;
     let agent = app.agent().await;
