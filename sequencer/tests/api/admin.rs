@@ -31,9 +31,17 @@ fn with<'a>(items: &'a [Value], member: &str, value: Uuid) -> &'a Value {
     found[0]
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_figures_are_those_of_the_log_and_the_keys() {
-    let app = TestApp::start().await;
+/// A tenant with two stores, an agent that signs, an agent whose only API key is revoked, and an
+/// administrator.
+struct Tenant {
+    agent: Agent,
+    second: Agent,
+    /// The revoked key, as it was listed before.
+    revoked: Value,
+    admin: Client,
+}
+
+async fn tenant(app: &TestApp) -> Tenant {
     let agent = app.agent().await;
     let (tenant, store) = (agent.stream.tenant_id, agent.stream.store_id);
     app.fill(&agent, 30).await;
@@ -44,13 +52,21 @@ async fn the_figures_are_those_of_the_log_and_the_keys() {
     let scoped = json!({ "tenant_id": tenant, "agent_id": keyed, "store_ids": [store] });
     app.credential(scoped).await;
     let admin = app.credential(json!({ "tenant_id": tenant, "admin": true })).await;
-    let other = app.agent().await;
-    app.fill(&other, 2).await;
     let keys = format!("/api/v1/admin/api-keys?tenant_id={tenant}");
     let listed = app.client.get(&keys).await.ok();
     let revoked = with(listed["items"].as_array().unwrap(), "agent_id", keyed).clone();
     let prefix = revoked["key_prefix"].as_str().unwrap();
     app.client.delete(&format!("/api/v1/admin/api-keys/{prefix}")).await.ok();
+    Tenant { agent, second, revoked, admin }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_figures_are_those_of_the_log_and_the_keys() {
+    let app = TestApp::start().await;
+    let Tenant { agent, second, admin, .. } = tenant(&app).await;
+    let (tenant, store) = (agent.stream.tenant_id, agent.stream.store_id);
+    let other = app.agent().await;
+    app.fill(&other, 2).await;
 
     let overview = app.client.get("/api/v1/admin/overview").await.ok();
     is_time(&overview["lastActivityAt"]);
@@ -98,7 +114,16 @@ async fn the_figures_are_those_of_the_log_and_the_keys() {
     assert_eq!(found["updatedAt"], last["events"][0]["sequenced_at"]);
     let found = with(&stores, "storeId", second.stream.store_id);
     assert_eq!((&found["headSequence"], &found["agentCount"]), (&json!(4), &json!(1)));
+    app.finish().await;
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agents_are_listed_with_what_their_keys_allow() {
+    let app = TestApp::start().await;
+    let Tenant { agent, revoked, admin, .. } = tenant(&app).await;
+    let (tenant, store) = (agent.stream.tenant_id, agent.stream.store_id);
+    let keyed: Uuid = revoked["agent_id"].as_str().unwrap().parse().unwrap();
+    app.agent().await;
     let agents = all(&app.client, "agents", "").await;
     assert_eq!(agents.len(), 3);
     let found = with(&agents, "agentId", keyed);
