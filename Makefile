@@ -51,6 +51,14 @@ migrate: release-binary ## Bring the configured store to this version's schema (
 bench: ## Measure throughput and latency (ARGS="...")
 	cargo bench --locked -p sequencer --bench throughput -- $(ARGS)
 
+.PHONY: bench-overload
+bench-overload: ## Measure what the server does under more load than it takes (ARGS="...")
+	cargo bench --locked -p sequencer --bench throughput -- --only overload $(ARGS)
+
+.PHONY: bench-growth
+bench-growth: ## Measure empty stores against full ones; takes long (ARGS="--events 10000000")
+	cargo bench --locked -p sequencer --bench throughput -- --only growth $(ARGS)
+
 ## Change it
 
 .PHONY: build

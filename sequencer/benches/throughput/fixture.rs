@@ -1,5 +1,6 @@
 //! Servers to measure and events to send them.
 
+use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -12,9 +13,11 @@ use sequencer::secrets::Secrets;
 use sequencer::server::{self, Server};
 use sequencer::store::Store;
 use uuid::Uuid;
-use ves::{EventDraft, SigningKey, Stream};
+use ves::{Event, EventDraft, SigningKey, Stream};
 
 use crate::client::Connection;
+use crate::naive::Naive;
+use crate::postgres::Postgres;
 use crate::volatile::Volatile;
 
 /// Which store a server runs on.
@@ -22,6 +25,8 @@ use crate::volatile::Volatile;
 pub(crate) enum StoreKind {
     Ceiling,
     Sqlite,
+    Postgres,
+    Naive,
 }
 
 impl StoreKind {
@@ -29,6 +34,21 @@ impl StoreKind {
         match self {
             Self::Ceiling => "ceiling",
             Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+            Self::Naive => "naive",
+        }
+    }
+}
+
+/// Where a store of this kind is to live: an empty database, or a file in the folder.
+pub(crate) fn database_url(kind: StoreKind, folder: &Path) -> String {
+    match kind {
+        StoreKind::Ceiling | StoreKind::Sqlite => {
+            format!("sqlite://{}/sequencer.db", folder.display())
+        }
+        StoreKind::Postgres | StoreKind::Naive => {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(Postgres::shared().database())
         }
     }
 }
@@ -43,16 +63,22 @@ pub(crate) struct Target {
 
 impl Target {
     /// Starts this program again as a server and waits until it listens.
-    pub(crate) fn start(kind: StoreKind, folder: &Path) -> Self {
-        Self::start_with(kind, folder, &[])
+    pub(crate) fn start(kind: StoreKind, folder: &Path, url: &str) -> Self {
+        Self::start_with(kind, folder, url, &[])
     }
 
     /// The same with some of its environment.
-    pub(crate) fn start_with(kind: StoreKind, folder: &Path, environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_with(
+        kind: StoreKind,
+        folder: &Path,
+        url: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let program = std::env::current_exe().expect("this program has a path");
         let mut child = Command::new(program)
             .args(["--serve", kind.as_str()])
             .arg(folder)
+            .arg(url)
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -89,23 +115,21 @@ struct Flags {
 
 /// The child's side: serves until its standard input is closed.
 #[expect(clippy::print_stdout, reason = "tells the parent where it listens")]
-pub(crate) fn serve(kind: &str, folder: &str) {
-    let config = Flags::parse_from([
-        "server",
-        "--port=0",
-        "--ops-port=0",
-        &format!("--data-dir={folder}"),
-        &format!("--database-url=sqlite://{folder}/sequencer.db"),
-    ])
-    .config;
+pub(crate) fn serve(kind: &str, folder: &str, url: &str) {
+    let config = config(Path::new(folder), url);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let secrets = Secrets::load(&config).expect("secrets");
         let metrics = server::metrics(kind);
-        let store: Arc<dyn Store> = if kind == StoreKind::Ceiling.as_str() {
-            Arc::new(Volatile::default())
-        } else {
-            opening::open_store(&config, &metrics).await.expect("the store opens")
+        let store: Arc<dyn Store> = match kind {
+            "ceiling" => Arc::new(Volatile::default()),
+            "naive" => {
+                // For the tables.
+                let store = opening::open_store(&config, &metrics).await.expect("the store opens");
+                store.close().await;
+                Arc::new(Volatile::over(Naive::open(url).await))
+            }
+            _ => opening::open_store(&config, &metrics).await.expect("the store opens"),
         };
         let server =
             Server::start_with(config, secrets, store, metrics).await.expect("the server starts");
@@ -119,17 +143,32 @@ pub(crate) fn serve(kind: &str, folder: &str) {
     });
 }
 
+/// The configuration of a server over this store.
+pub(crate) fn config(folder: &Path, url: &str) -> Config {
+    let data = format!("--data-dir={}", folder.display());
+    let url = format!("--database-url={url}");
+    // Both given: a server over PostgreSQL makes no secrets of its own.
+    let key = "--bootstrap-admin-api-key=ss_00000000benchbenchbenchbenchbenchbench";
+    let seed = format!("--ves-sequencer-signing-key={}", "07".repeat(32));
+    Flags::parse_from(["server", "--port=0", "--ops-port=0", &data, &url, key, &seed]).config
+}
+
 /// An agent of one tenant that signs events.
 pub(crate) struct Agent {
-    tenant_id: Uuid,
-    agent_id: Uuid,
+    pub(crate) tenant_id: Uuid,
+    pub(crate) agent_id: Uuid,
     seed: [u8; 32],
 }
 
 impl Agent {
+    /// A new agent that no server knows.
+    pub(crate) fn unregistered() -> Self {
+        Self { tenant_id: Uuid::new_v4(), agent_id: Uuid::new_v4(), seed: [7; 32] }
+    }
+
     /// A new agent, registered with the server.
     pub(crate) fn register(target: &Target) -> Self {
-        let agent = Self { tenant_id: Uuid::new_v4(), agent_id: Uuid::new_v4(), seed: [7; 32] };
+        let agent = Self::unregistered();
         let public_key = SigningKey::from_seed(&agent.seed).public_key();
         let body = serde_json::json!({
             "tenantId": agent.tenant_id,
@@ -179,8 +218,34 @@ impl Agent {
     }
 
     fn event(&self, key: &SigningKey, stream: Stream, number: usize) -> String {
+        let draft = self.draft(stream, number);
+        draft.sign(key).expect("a draft without odd numbers").to_json()
+    }
+
+    /// An event whose signature holds nothing: signing is most of its cost.
+    pub(crate) fn unsigned_event(&self, stream: Stream, number: usize) -> Event {
+        thread_local! {
+            static PATTERN: RefCell<Option<Event>> = const { RefCell::new(None) };
+        }
+        let draft = self.draft(stream, number);
+        PATTERN.with_borrow_mut(|pattern| {
+            let pattern = pattern.get_or_insert_with(|| {
+                let key = SigningKey::from_seed(&self.seed);
+                self.draft(stream, number).sign(&key).expect("a draft without odd numbers")
+            });
+            Event {
+                stream,
+                event_id: draft.event_id,
+                source_agent_id: self.agent_id,
+                entity_id: draft.entity_id,
+                ..pattern.clone()
+            }
+        })
+    }
+
+    fn draft(&self, stream: Stream, number: usize) -> EventDraft {
         let event_id = Uuid::new_v4();
-        let draft = EventDraft {
+        EventDraft {
             stream,
             event_id,
             source_agent_id: self.agent_id,
@@ -192,8 +257,7 @@ impl Agent {
             payload: serde_json::json!({ "count": number, "by": "scanner-3", "aisle": "K7" }),
             command_id: None,
             base_version: None,
-        };
-        draft.sign(key).expect("a draft without odd numbers").to_json()
+        }
     }
 }
 

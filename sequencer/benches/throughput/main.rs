@@ -3,11 +3,16 @@
 //! `make bench` runs it. Every figure for a store stands beside the ceiling measured in the same
 //! round; rounds alternate between the two, and the table shows the median of the rounds.
 //! Flags: `--rounds N` (3), `--scale PERCENT` of the events (100), `--only ingest|reads|memory`,
-//! `--clients N` for only the rows with that many; `--only overload` runs nowhere else.
+//! `--clients N` for only the rows with that many. `--only overload` and `--only growth` (with
+//! `--events N`) are measured only when asked for.
 
 mod client;
 mod fixture;
+mod growth;
+mod naive;
 mod overload;
+#[path = "../../tests/support/postgres.rs"]
+mod postgres;
 mod volatile;
 
 use std::time::Instant;
@@ -37,6 +42,10 @@ const SHAPES: &[Shape] = &[
     Shape { clients: 8, events_per_request: 100, streams: 8, events: 80_000 },
 ];
 
+/// Measured in turn. The first is what the others are compared with.
+const KINDS: [StoreKind; 4] =
+    [StoreKind::Ceiling, StoreKind::Sqlite, StoreKind::Postgres, StoreKind::Naive];
+
 struct Options {
     rounds: usize,
     scale_percent: usize,
@@ -52,10 +61,10 @@ impl Options {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [flag, kind, folder] = arguments.as_slice()
+    if let [flag, kind, folder, url] = arguments.as_slice()
         && flag == "--serve"
     {
-        return fixture::serve(kind, folder);
+        return fixture::serve(kind, folder, url);
     }
     let options = Options {
         rounds: number(&arguments, "--rounds").unwrap_or(3),
@@ -76,6 +85,9 @@ fn main() {
     if options.only.as_deref() == Some("overload") {
         overload::run(options.scale_percent);
     }
+    if options.only.as_deref() == Some("growth") {
+        growth::run(&options, number(&arguments, "--events").unwrap_or(10_000_000));
+    }
 }
 
 fn value<'a>(arguments: &'a [String], flag: &str) -> Option<&'a str> {
@@ -95,28 +107,34 @@ fn say(line: &str) {
 fn ingest(options: &Options) {
     say("## Ingest: events/s, and milliseconds per request (median of the rounds)\n");
     say("| clients | events a request | streams | store | events/s | p50 | p95 | p99 \
-         | client CPU | of the ceiling |");
-    say("|---|---|---|---|---|---|---|---|---|---|");
+         | client CPU | of the ceiling | of naive |");
+    say("|---|---|---|---|---|---|---|---|---|---|---|");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let targets = [StoreKind::Ceiling, StoreKind::Sqlite].map(|kind| {
+    let targets = KINDS.map(|kind| {
         let folder = folder.path().join(kind.as_str());
-        (kind, Target::start(kind, &folder))
+        (kind, Target::start(kind, &folder, &fixture::database_url(kind, &folder)))
     });
     for shape in SHAPES.iter().filter(|shape| options.takes(shape)) {
-        let mut rounds: [Vec<Measured>; 2] = [Vec::new(), Vec::new()];
+        let mut rounds: [Vec<Measured>; KINDS.len()] = Default::default();
         for _ in 0..options.rounds {
             for (place, (_, target)) in targets.iter().enumerate() {
                 rounds[place].push(measure(target, shape, options.scale_percent));
             }
         }
-        let mut ratios: Vec<f64> = rounds[1]
-            .iter()
-            .zip(&rounds[0])
-            .map(|(store, ceiling)| store.events_per_second / ceiling.events_per_second)
+        let ratio = |place: usize, to: usize| {
+            let pairs = rounds[place].iter().zip(&rounds[to]);
+            let ratios = pairs.map(|(one, other)| one.events_per_second / other.events_per_second);
+            format!("{:.0} %", median(&mut ratios.collect::<Vec<_>>()) * 100.0)
+        };
+        let ratios: Vec<[String; 2]> = (0..KINDS.len())
+            .map(|place| match KINDS[place] {
+                StoreKind::Ceiling => [String::new(), String::new()],
+                StoreKind::Postgres => [ratio(place, 0), ratio(place, KINDS.len() - 1)],
+                StoreKind::Sqlite | StoreKind::Naive => [ratio(place, 0), String::new()],
+            })
             .collect();
-        let ratio = median(&mut ratios);
-        for ((kind, _), rounds) in targets.iter().zip(&mut rounds) {
-            row(shape, *kind, rounds, ratio);
+        for ((kind, rounds), ratios) in KINDS.iter().zip(&mut rounds).zip(&ratios) {
+            row(shape, *kind, rounds, ratios);
         }
     }
     for (_, target) in targets {
@@ -125,16 +143,13 @@ fn ingest(options: &Options) {
     say("");
 }
 
-fn row(shape: &Shape, kind: StoreKind, rounds: &mut [Measured], ratio: f64) {
+fn row(shape: &Shape, kind: StoreKind, rounds: &mut [Measured], ratios: &[String; 2]) {
     rounds.sort_by(|a, b| a.events_per_second.total_cmp(&b.events_per_second));
     let middle = &rounds[rounds.len() / 2];
     let quantile = |q| middle.latency.value_at_quantile(q) as f64 / 1000.0;
-    let ratio = match kind {
-        StoreKind::Ceiling => String::new(),
-        StoreKind::Sqlite => format!("{:.0} %", ratio * 100.0),
-    };
+    let [of_ceiling, of_naive] = ratios;
     say(&format!(
-        "| {} | {} | {} | {} | {:.0} | {:.1} | {:.1} | {:.1} | {:.0} % | {ratio} |",
+        "| {} | {} | {} | {} | {:.0} | {:.1} | {:.1} | {:.1} | {:.0} % | {of_ceiling} | {of_naive} |",
         shape.clients,
         shape.events_per_request,
         shape.streams,
@@ -169,7 +184,8 @@ fn reads() {
     // Sealing on demand only: the batch is to be one.
     let on_demand = [("COMMITTER_MAX_WAIT_SECS", "0")];
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let target = Target::start_with(StoreKind::Sqlite, folder.path(), &on_demand);
+    let url = fixture::database_url(StoreKind::Sqlite, folder.path());
+    let target = Target::start_with(StoreKind::Sqlite, folder.path(), &url, &on_demand);
     let agent = Agent::register(&target);
     let stream = agent.streams(1)[0];
     let rendered = agent.requests(&target, &[stream], BATCH / 100, 100);
@@ -187,7 +203,7 @@ fn reads() {
     let mut starts: Vec<f64> = (0..5)
         .map(|_| {
             let started = Instant::now();
-            let target = Target::start(StoreKind::Sqlite, folder.path());
+            let target = Target::start(StoreKind::Sqlite, folder.path(), &url);
             let (status, body) = fixture::exchange(&target, &fixture::get(&target, "/ready"));
             assert_eq!(status, 200, "{body}");
             let elapsed = started.elapsed().as_secs_f64() * 1000.0;
@@ -240,7 +256,8 @@ fn proofs(target: &Target, stream: Stream, events: usize) -> (String, String) {
 fn memory(options: &Options) {
     const ROUND: usize = 100_000;
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let target = Target::start(StoreKind::Sqlite, folder.path());
+    let url = fixture::database_url(StoreKind::Sqlite, folder.path());
+    let target = Target::start(StoreKind::Sqlite, folder.path(), &url);
     let at_start = target.resident_bytes();
     let agent = Agent::register(&target);
     let streams = agent.streams(1);

@@ -55,21 +55,26 @@ struct Outcome {
 
 pub(crate) fn run(scale_percent: usize) {
     let seconds = (10 * scale_percent).div_ceil(100).max(3);
-    say("## Overload (SQLite): events/s, and milliseconds\n");
-    say("| events a request | peak | offered | goodput | of the peak | accepted p50 | p99 \
+    say("## Overload: events/s, and milliseconds\n");
+    say(
+        "| store | events a request | peak | offered | goodput | of the peak | accepted p50 | p99 \
          | refused | refused p95 | failed | sent late p95 | /health p95 | /metrics p95 \
-         | recovered after |");
-    say("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
-    for case in CASES {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let target = Target::start(StoreKind::Sqlite, folder.path());
-        measure(&target, case, seconds);
-        target.stop();
+         | recovered after |",
+    );
+    say("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    for kind in [StoreKind::Sqlite, StoreKind::Postgres] {
+        for case in CASES {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let url = fixture::database_url(kind, folder.path());
+            let target = Target::start(kind, folder.path(), &url);
+            measure(&target, kind, case, seconds);
+            target.stop();
+        }
     }
     say("");
 }
 
-fn measure(target: &Target, case: &Case, seconds: usize) {
+fn measure(target: &Target, kind: StoreKind, case: &Case, seconds: usize) {
     let agent = Agent::register(target);
     let stream = agent.streams(1);
     let size = case.events_per_request;
@@ -96,8 +101,9 @@ fn measure(target: &Target, case: &Case, seconds: usize) {
     let goodput = outcome.in_time as f64 * size as f64 / outcome.seconds;
     let quantile = |histogram: &Histogram<u64>, q| histogram.value_at_quantile(q) as f64 / 1000.0;
     say(&format!(
-        "| {size} | {peak:.0} | {:.1}x = {:.0} | {goodput:.0} | {:.0} % | {:.0} | {:.0} | {} \
+        "| {} | {size} | {peak:.0} | {:.1}x = {:.0} | {goodput:.0} | {:.0} % | {:.0} | {:.0} | {} \
          | {:.1} | {} | {:.1} | {:.1} | {:.1} | {recovered} |",
+        kind.as_str(),
         case.multiple,
         outcome.offered as f64 * size as f64 / outcome.seconds,
         100.0 * goodput / peak,

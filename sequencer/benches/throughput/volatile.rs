@@ -19,12 +19,23 @@ use uuid::Uuid;
 use ves::merkle::Tile;
 use ves::{Commitment, Hash32, Stream, Timestamp};
 
+use crate::naive::Naive;
+
 /// Heads and keys in memory, nothing else.
 #[derive(Default)]
 pub(crate) struct Volatile {
     heads: Mutex<HashMap<Stream, u64>>,
     agent_keys: Mutex<HashMap<(Uuid, Uuid, u32), AgentKeyRecord>>,
     api_keys: Mutex<HashMap<Hash32, ApiKeyRecord>>,
+    /// Where events go instead; keys stay here.
+    naive: Option<Naive>,
+}
+
+impl Volatile {
+    /// Keys in memory, events by transactions that every request makes for itself.
+    pub(crate) fn over(naive: Naive) -> Self {
+        Self { naive: Some(naive), ..Self::default() }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -43,6 +54,9 @@ impl EventLog for Volatile {
         now: Timestamp,
         key_version: u32,
     ) -> Result<Vec<BatchOutcome>, StoreError> {
+        if let Some(naive) = &self.naive {
+            return naive.commit(batches, now, key_version).await;
+        }
         let mut heads = lock(&self.heads);
         let keys = lock(&self.agent_keys);
         let outcomes = batches.iter().map(|batch| {
