@@ -1,6 +1,6 @@
 //! The batches of one group commit, by stream, on their way through a driver.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, hash_map};
 
 use ves::{Stream, Timestamp};
 
@@ -77,18 +77,20 @@ pub(super) fn recall<R: Copy>(known: &Known<R>, groups: &mut Groups<'_, R>) -> b
         }
         for prepared in batches.iter().flat_map(|batch| &batch.events) {
             let (entity, key) = (entity_of(&prepared.event), key_of(&prepared.event));
-            if !entities.contains_key(&entity) {
+            if let hash_map::Entry::Vacant(place) = entities.entry(entity) {
                 match remembered.and_then(|stream| stream.entity(entity)) {
                     Some(KnownEntity { row, version }) => {
-                        entities.insert(entity, row);
+                        place.insert(row);
                         facts.versions.insert(entity, version);
                     }
                     None => complete = false,
                 }
             }
-            if !facts.keys.contains_key(&key) {
+            if let hash_map::Entry::Vacant(place) = facts.keys.entry(key) {
                 match known.key(stream.tenant_id, key) {
-                    Some(window) => drop(facts.keys.insert(key, window)),
+                    Some(window) => {
+                        place.insert(window);
+                    }
                     None => complete = false,
                 }
             }

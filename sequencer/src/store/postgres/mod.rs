@@ -13,6 +13,8 @@ mod facts;
 mod keys;
 mod leases;
 mod open;
+#[cfg(test)]
+mod portable;
 mod rows;
 mod writer;
 
