@@ -11,6 +11,7 @@ mod fixture;
 mod growth;
 mod naive;
 mod overload;
+#[expect(clippy::unwrap_used, reason = "shared with the tests")]
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
 mod volatile;
