@@ -150,7 +150,8 @@ fn row(shape: &Shape, kind: StoreKind, rounds: &mut [Measured], ratios: &[String
     let quantile = |q| middle.latency.value_at_quantile(q) as f64 / 1000.0;
     let [of_ceiling, of_naive] = ratios;
     say(&format!(
-        "| {} | {} | {} | {} | {:.0} | {:.1} | {:.1} | {:.1} | {:.0} % | {of_ceiling} | {of_naive} |",
+        "| {} | {} | {} | {} | {:.0} | {:.1} | {:.1} | {:.1} | {:.0} % | {of_ceiling} \
+         | {of_naive} |",
         shape.clients,
         shape.events_per_request,
         shape.streams,
