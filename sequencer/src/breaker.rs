@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use catalog::SequencerMetrics;
 use catalog::label::{BreakerState, CallOutcome};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 pub use circuit::{Circuit, Kind, Policy, Verdict};
 
@@ -20,7 +20,8 @@ pub struct Breaker {
     policy: Policy,
     /// Held for a few comparisons, never across an await.
     circuit: Mutex<Circuit>,
-    opened: Notify,
+    /// The circuit's state, for whoever waits for a change.
+    state: watch::Sender<BreakerState>,
     metrics: Arc<SequencerMetrics>,
 }
 
@@ -38,8 +39,8 @@ impl Breaker {
     /// A closed breaker.
     #[must_use]
     pub fn new(policy: Policy, metrics: Arc<SequencerMetrics>) -> Self {
-        let circuit = Mutex::new(Circuit::new(policy, Instant::now()));
-        Self { policy, circuit, opened: Notify::new(), metrics }
+        let circuit = Mutex::new(Circuit::new(policy));
+        Self { policy, circuit, state: watch::Sender::new(BreakerState::Closed), metrics }
     }
 
     /// A call takes longer than this: it is slow.
@@ -54,8 +55,12 @@ impl Breaker {
     /// When it may not be made: the time after which it may.
     pub fn begin(&self, kind: Kind) -> Result<Call<'_>, Duration> {
         let begun = Instant::now();
-        match self.circuit().admit(kind, begun) {
+        let admitted = self.circuit().admit(kind, begun);
+        match admitted {
             Ok(generation) => {
+                if kind == Kind::Probe {
+                    self.show();
+                }
                 Ok(Call { breaker: self, generation, begun, counted: false, ended: false })
             }
             Err(wait) => {
@@ -71,9 +76,10 @@ impl Breaker {
         self.circuit().state()
     }
 
-    /// Waits until it opens, or returns at once when it has opened since the last call.
+    /// Waits until it is not closed.
     pub async fn opened(&self) {
-        self.opened.notified().await;
+        // Cannot fail: the sender lives as long as `self`.
+        let _ = self.state.subscribe().wait_for(|state| *state != BreakerState::Closed).await;
     }
 
     /// Time until the next probe; `None` while it is closed.
@@ -84,9 +90,11 @@ impl Breaker {
 
     fn record(&self, generation: u64, verdict: Verdict) {
         let changed = self.circuit().record(generation, verdict, Instant::now());
+        if changed.is_some() {
+            self.show();
+        }
         match changed {
             Some(BreakerState::Open) => {
-                self.opened.notify_one();
                 tracing::warn!(?verdict, "the database's circuit breaker is open: it is not asked");
             }
             Some(BreakerState::Closed) => {
@@ -94,6 +102,15 @@ impl Breaker {
             }
             Some(BreakerState::HalfOpen) | None => {}
         }
+    }
+
+    /// Tells those who wait. Reads the state under the lock of the watch, so that of two changes
+    /// at once the later one stays.
+    fn show(&self) {
+        self.state.send_if_modified(|shown| {
+            let now = self.state();
+            std::mem::replace(shown, now) != now
+        });
     }
 
     fn circuit(&self) -> MutexGuard<'_, Circuit> {

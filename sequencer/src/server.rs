@@ -101,8 +101,8 @@ impl Server {
         let lifecycle = Lifecycle::default();
         let (closing, bounds) = (lifecycle.closing(), config.stream_policy());
         let live = Live::new(&store, &identity, &authenticator, &metrics, bounds, closing);
-        let patience = config.store_call_timeout();
-        let (queue, jobs) = commit_queue(config.queue_max_events, patience, Arc::clone(&metrics));
+        let breaker = Arc::clone(guarded.breaker());
+        let (queue, jobs) = commit_queue(&config, Arc::clone(&breaker), Arc::clone(&metrics));
         let committer = tokio::spawn(commit_loop(
             jobs,
             Arc::clone(&store),
@@ -126,7 +126,7 @@ impl Server {
             health: Health::default(),
             lifecycle,
             store,
-            breaker: Arc::clone(guarded.breaker()),
+            breaker,
             metrics,
             config,
         });
@@ -136,10 +136,7 @@ impl Server {
             tokio::spawn(serve(listener, service(Arc::clone(&app), surface), limits, stop.clone()))
         };
         Ok(Self {
-            lifecycle: tokio::spawn({
-                let app = Arc::clone(&app);
-                async move { app.lifecycle.run().await }
-            }),
+            lifecycle: tokio::spawn(drain_when_told(Arc::clone(&app))),
             api: serve_on(api, Surface::Api, app.lifecycle.closing()),
             ops: serve_on(ops, Surface::Operations, &stop_ops),
             background: start_background(&app, guarded, &stop_background),
@@ -228,6 +225,10 @@ async fn identify(
         None => store.sequencer_id(Uuid::new_v4()).await?,
     };
     Ok(Identity::new(sequencer_id, signing_key, keys))
+}
+
+async fn drain_when_told(app: Arc<App>) {
+    app.lifecycle.run().await;
 }
 
 async fn bind(host: std::net::IpAddr, port: u16, name: &str) -> anyhow::Result<TcpListener> {

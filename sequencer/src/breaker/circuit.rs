@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use catalog::label::BreakerState;
 
-/// Calls of the last so many seconds are counted.
-const WINDOW_SECONDS: u64 = 10;
+/// Older calls do not count.
+const WINDOW: Duration = Duration::from_secs(10);
+/// The last so many calls count, as a multiple of the failure threshold: under load ten seconds
+/// hold thousands of good calls, and as many would have to fail before they are half.
+const WINDOW_THRESHOLDS: usize = 4;
 /// Share of failed and slow calls in the window that opens the circuit.
-const BAD_PERCENT: u64 = 50;
+const BAD_PERCENT: usize = 50;
 
 /// When a circuit opens and closes.
 #[derive(Clone, Copy, Debug)]
@@ -53,9 +56,8 @@ pub struct Circuit {
     phase: Phase,
     /// Goes up with every change of phase: what a call from before says is old news.
     generation: u64,
-    created: Instant,
-    /// Calls by second since `created`, oldest first, at most [`WINDOW_SECONDS`] of them.
-    window: VecDeque<Second>,
+    /// The last calls, oldest first: when they were judged, and whether they were bad.
+    window: VecDeque<(Instant, bool)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,19 +67,11 @@ enum Phase {
     HalfOpen { good: u32, reopen_until: Instant },
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Second {
-    number: u64,
-    calls: u64,
-    bad: u64,
-}
-
 impl Circuit {
     /// A closed one.
     #[must_use]
-    pub fn new(policy: Policy, now: Instant) -> Self {
-        let (phase, window) = (Phase::Closed, VecDeque::new());
-        Self { policy, phase, generation: 0, created: now, window }
+    pub fn new(policy: Policy) -> Self {
+        Self { policy, phase: Phase::Closed, generation: 0, window: VecDeque::new() }
     }
 
     /// The state.
@@ -119,8 +113,10 @@ impl Circuit {
         }
         match self.phase {
             Phase::Closed => {
-                self.count(verdict != Verdict::Good, now);
-                if verdict != Verdict::Hung && !self.is_bad() {
+                let is_bad = verdict != Verdict::Good;
+                self.count(is_bad, now);
+                // Good news open nothing, even when older good news have just passed away.
+                if !is_bad || (verdict != Verdict::Hung && !self.is_failing()) {
                     return None;
                 }
                 self.enter(Phase::Open { probe_at: now + self.policy.probe_interval });
@@ -159,25 +155,21 @@ impl Circuit {
     }
 
     fn count(&mut self, bad: bool, now: Instant) {
-        let number = now.saturating_duration_since(self.created).as_secs();
-        while self.window.front().is_some_and(|second| second.number + WINDOW_SECONDS <= number) {
+        self.window.push_back((now, bad));
+        let most = WINDOW_THRESHOLDS * self.policy.failure_threshold as usize;
+        let is_old = |at: Instant| now.saturating_duration_since(at) >= WINDOW;
+        while self.window.len() > most || self.window.front().is_some_and(|(at, _)| is_old(*at)) {
             self.window.pop_front();
-        }
-        if self.window.back().is_none_or(|second| second.number < number) {
-            self.window.push_back(Second { number, calls: 0, bad: 0 });
-        }
-        if let Some(second) = self.window.back_mut() {
-            second.calls += 1;
-            second.bad += u64::from(bad);
         }
     }
 
-    fn is_bad(&self) -> bool {
-        let (calls, bad) = self
-            .window
-            .iter()
-            .fold((0, 0), |(calls, bad), second| (calls + second.calls, bad + second.bad));
-        bad >= u64::from(self.policy.failure_threshold) && bad * 100 >= calls * BAD_PERCENT
+    /// The rule; and a row of nothing but bad calls, because a dependency that hangs ends no call
+    /// and would be half of the last ones late.
+    fn is_failing(&self) -> bool {
+        let threshold = self.policy.failure_threshold as usize;
+        let bad = self.window.iter().filter(|(_, bad)| *bad).count();
+        let row = self.window.iter().rev().take_while(|(_, bad)| *bad).count();
+        row >= threshold || (bad >= threshold && bad * 100 >= self.window.len() * BAD_PERCENT)
     }
 }
 
@@ -201,7 +193,7 @@ mod tests {
     impl Bench {
         fn new() -> Self {
             let now = Instant::now();
-            Self { circuit: Circuit::new(POLICY, now), now }
+            Self { circuit: Circuit::new(POLICY), now }
         }
 
         fn wait(&mut self, millis: u64) {
@@ -238,7 +230,7 @@ mod tests {
             (&[Slow; 5], Open),
             (&[Failed, Slow, Failed, Slow, Failed], Open),
             (&[Good, Good, Good, Good, Good, Failed, Failed, Failed, Failed, Failed], Open),
-            (&[Good, Good, Good, Good, Good, Good, Slow, Slow, Slow, Slow, Slow], Closed),
+            (&[Good, Good, Good, Good, Good, Slow, Slow, Slow, Slow, Good, Slow], Closed),
             (&[Good; 100], Closed),
             (&[Hung], Open),
         ];
@@ -257,12 +249,31 @@ mod tests {
         bench.calls(&[Failed; 4]);
         bench.wait(10_000);
         assert_eq!(bench.calls(&[Failed]), Closed, "they are ten seconds old");
-        assert!(bench.circuit.window.len() <= 10);
-        for _ in 0..100 {
-            bench.wait(700);
-            bench.calls(&[Good]);
-        }
-        assert!(bench.circuit.window.len() <= 10, "the window is bounded");
+    }
+
+    #[test]
+    fn the_good_calls_of_a_busy_time_do_not_hide_the_bad_ones() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.calls(&[Good; 10_000]), Closed);
+        assert_eq!(bench.circuit.window.len(), 20, "it is bounded");
+        assert_eq!(bench.calls(&[Failed, Failed, Failed, Failed, Good].repeat(2)), Closed);
+        assert_eq!(bench.calls(&[Failed]), Closed);
+        assert_eq!(bench.calls(&[Failed]), Open, "half of the last twenty");
+        let mut bench = Bench::new();
+        bench.calls(&[Good; 10_000]);
+        assert_eq!(bench.calls(&[Slow; 4]), Closed);
+        assert_eq!(bench.calls(&[Slow]), Open, "five in a row");
+    }
+
+    #[test]
+    fn a_good_call_does_not_open_it() {
+        let mut bench = Bench::new();
+        bench.calls(&[Good; 6]);
+        bench.wait(5_000);
+        bench.calls(&[Failed, Failed, Good, Failed, Failed, Failed]);
+        assert_eq!(bench.circuit.state(), Closed);
+        bench.wait(6_000);
+        assert_eq!(bench.calls(&[Good]), Closed, "five of seven now, but it answers");
     }
 
     #[test]

@@ -58,8 +58,8 @@ pub struct Config {
     /// Longest run of one statement of the store, or wait for a lock, in milliseconds.
     #[arg(long, env = "DB_STATEMENT_TIMEOUT_MS", default_value_t = 5_000, help_heading = "Store")]
     pub db_statement_timeout_ms: u64,
-    /// Failed and slow calls of the store within ten seconds that open its circuit breaker, once
-    /// they are half of all.
+    /// Failed and slow calls of the store that open its circuit breaker once they are half of the
+    /// last ones: of four times as many, within ten seconds.
     #[arg(
         long,
         env = "CIRCUIT_BREAKER_FAILURE_THRESHOLD",

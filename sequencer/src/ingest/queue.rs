@@ -7,6 +7,8 @@ use catalog::SequencerMetrics;
 use catalog::label::ShedReason;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use crate::breaker::{Breaker, Kind};
+use crate::config::Config;
 use crate::error::{ApiError, ApiResult, Code};
 use crate::store::{BatchOutcome, PreparedBatch, StoreError};
 use crate::telemetry::Part;
@@ -30,21 +32,23 @@ pub struct CommitQueue {
     capacity: u32,
     /// Longest wait for a commit.
     patience: Duration,
+    breaker: Arc<Breaker>,
     metrics: Arc<SequencerMetrics>,
 }
 
-/// Both ends of a queue for this many events. The channel itself needs no bound: every job in it
-/// holds room.
+/// Both ends of a queue, for as many events as configured. The channel itself needs no bound: every
+/// job in it holds room.
 #[must_use]
 pub fn commit_queue(
-    capacity: u32,
-    patience: Duration,
+    config: &Config,
+    breaker: Arc<Breaker>,
     metrics: Arc<SequencerMetrics>,
 ) -> (CommitQueue, mpsc::UnboundedReceiver<Job>) {
+    let (capacity, patience) = (config.queue_max_events, config.store_call_timeout());
     let (sender, receiver) = mpsc::unbounded_channel();
     let room = Arc::new(Semaphore::new(capacity as usize));
     metrics.queue_capacity.set(i64::from(capacity));
-    (CommitQueue { sender, room, capacity, patience, metrics }, receiver)
+    (CommitQueue { sender, room, capacity, patience, breaker, metrics }, receiver)
 }
 
 impl CommitQueue {
@@ -53,6 +57,9 @@ impl CommitQueue {
     /// # Errors
     /// `OVERLOADED` at once when there is no room; the store's failure.
     pub async fn commit(&self, batch: PreparedBatch, wait: Part) -> ApiResult<BatchOutcome> {
+        // Nothing is queued for a store that is not asked.
+        let unavailable = |retry_after| StoreError::Unavailable { retry_after };
+        self.breaker.begin(Kind::Work).map(drop).map_err(unavailable)?;
         let size = u32::try_from(batch.events.len()).unwrap_or(u32::MAX);
         let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(size) else {
             self.metrics.requests_shed[ShedReason::QueueFull].inc();
@@ -64,11 +71,14 @@ impl CommitQueue {
         let stopped =
             || ApiError::new(Code::ServiceUnavailable, "the sequencer is stopping").retry_after(1);
         self.sender.send(job).map_err(|_| stopped())?;
-        // A job waits for the commit before it and for its own. Whether it was committed is then
-        // unknown here; the committer does not drop a commit that began.
-        let Ok(answer) = tokio::time::timeout(self.patience, answer).await else {
-            let cause = anyhow::anyhow!("no commit within {} s", self.patience.as_secs_f64());
-            return Err(StoreError::Failed(cause).into());
+        // A job waits for the commit before it and for its own, but not for a store that hangs.
+        // Whether it was committed is then unknown here: a commit that began is not dropped.
+        let given_up = |why: &'static str| StoreError::Failed(anyhow::anyhow!(why)).into();
+        let answer = tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = self.breaker.opened() => return Err(given_up("the circuit breaker opened")),
+            () = tokio::time::sleep(self.patience) => return Err(given_up("no commit in time")),
         };
         match answer.map_err(|_| stopped())? {
             Ok(outcome) => Ok(outcome),

@@ -47,6 +47,7 @@ impl Guarded {
     /// for it, and it needs no traffic.
     pub async fn recover(&self, stop: CancellationToken) {
         while stop.run_until_cancelled(self.breaker.opened()).await.is_some() {
+            // In rounds, because who asks first may be somebody else, such as `/ready`.
             while let Some(wait) = self.breaker.next_probe() {
                 if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
                     return;
@@ -85,15 +86,19 @@ impl Guarded {
             Ok(result) => result,
             Err(_) => {
                 watch.is_slow();
-                match timeout(limit - slow, &mut call).await {
-                    Ok(result) => result,
-                    Err(_) if may_be_dropped => {
-                        let seconds = limit.as_secs_f64();
-                        Err(StoreError::Failed(anyhow::anyhow!("no answer in {seconds} s")))
+                let longer = timeout(limit - slow, &mut call);
+                if may_be_dropped {
+                    tokio::select! {
+                        result = longer => result.unwrap_or_else(|_| Err(no_answer(limit))),
+                        () = self.breaker.opened() => Err(no_answer(slow)),
                     }
-                    Err(_) => {
-                        watch.hangs();
-                        call.await
+                } else {
+                    match longer.await {
+                        Ok(result) => result,
+                        Err(_) => {
+                            watch.hangs();
+                            call.await
+                        }
                     }
                 }
             }
@@ -101,6 +106,10 @@ impl Guarded {
         watch.end(matches!(result, Err(StoreError::Failed(_))));
         result
     }
+}
+
+fn no_answer(within: Duration) -> StoreError {
+    StoreError::Failed(anyhow::anyhow!("no answer within {} s", within.as_secs_f64()))
 }
 
 /// Passes each method on to the store inside, by the method of [`Guarded`] that watches it.

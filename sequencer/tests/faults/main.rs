@@ -12,6 +12,8 @@ mod agent;
 #[path = "../api/answer.rs"]
 #[allow(dead_code, reason = "shared with the API tests, which use all of it")]
 mod answer;
+#[path = "../support/balancer.rs"]
+mod balancer;
 #[path = "../api/client.rs"]
 #[allow(dead_code, reason = "shared with the API tests, which use all of it")]
 mod client;
@@ -20,11 +22,20 @@ mod full_disk;
 mod killed;
 #[path = "../support/load.rs"]
 mod load;
+mod outage;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod power_loss;
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../support/proxy.rs"]
+#[allow(dead_code, reason = "shared with other tests, which use all of it")]
+mod proxy;
 mod recorder;
 mod refusing_disk;
+#[path = "../support/replica.rs"]
+mod replica;
+mod rolling;
 mod signals;
 #[path = "../api/whole_log.rs"]
 mod whole_log;

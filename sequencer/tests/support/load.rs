@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use tokio::task::JoinSet;
@@ -26,6 +26,8 @@ pub(crate) struct Load {
     acknowledged: Vec<Acknowledged>,
     /// Sent and never answered.
     unanswered: Vec<Vec<Event>>,
+    /// The longest wait for any answer, good or bad.
+    slowest: Duration,
     numbers: Numbers,
     /// The file whose length is the time of an acknowledgement; without one the time is 0.
     clock: Option<PathBuf>,
@@ -48,6 +50,7 @@ pub(crate) struct Running {
 struct Told {
     acknowledged: Vec<Acknowledged>,
     unanswered: Vec<Vec<Event>>,
+    slowest: Duration,
 }
 
 impl Load {
@@ -60,7 +63,8 @@ impl Load {
         }
         let numbers = Numbers::printed();
         let (acknowledged, unanswered) = (Vec::new(), Vec::new());
-        Self { agents, acknowledged, unanswered, numbers, clock: None }
+        let slowest = Duration::ZERO;
+        Self { agents, acknowledged, unanswered, slowest, numbers, clock: None }
     }
 
     /// From here on the length of this file is the time of each acknowledgement.
@@ -74,7 +78,17 @@ impl Load {
         self.numbers.below(bound)
     }
 
+    /// Writers that end with the first request that is not answered.
     pub(crate) fn begin(&mut self, client: &Client) -> Running {
+        self.begin_with(client, None)
+    }
+
+    /// Writers that repeat a request after this pause until it is answered.
+    pub(crate) fn begin_stubborn(&mut self, client: &Client, pause: Duration) -> Running {
+        self.begin_with(client, Some(pause))
+    }
+
+    fn begin_with(&mut self, client: &Client, pause: Option<Duration>) -> Running {
         let stop = Arc::new(AtomicBool::new(false));
         let mut writers = JoinSet::new();
         for agent in &self.agents {
@@ -83,6 +97,7 @@ impl Load {
                 agent: agent.clone(),
                 numbers: Numbers::from_seed(self.numbers.next()),
                 clock: self.clock.clone(),
+                pause,
             };
             writers.spawn(writer.run(Arc::clone(&stop)));
         }
@@ -101,6 +116,7 @@ impl Load {
         for told in told.expect("the writers end") {
             self.acknowledged.extend(told.acknowledged);
             self.unanswered.extend(told.unanswered);
+            self.slowest = self.slowest.max(told.slowest);
         }
     }
 
@@ -145,6 +161,11 @@ impl Load {
         self.acknowledged.len()
     }
 
+    /// The longest wait for any answer, good or bad.
+    pub(crate) fn slowest(&self) -> Duration {
+        self.slowest
+    }
+
     pub(crate) fn unanswered(&self) -> usize {
         self.unanswered.len()
     }
@@ -178,23 +199,36 @@ struct Writer {
     agent: Agent,
     numbers: Numbers,
     clock: Option<PathBuf>,
+    /// Before a request is repeated; without one it is not, and the writer ends.
+    pause: Option<Duration>,
 }
 
 impl Writer {
     /// Posts until told to stop or the server is gone.
     async fn run(mut self, stop: Arc<AtomicBool>) -> Told {
         let mut told = Told::default();
+        let mut repeated = None;
         while !stop.load(Ordering::Relaxed) {
-            let batch = self.agent.events(1 + self.numbers.below(12));
-            let Some(response) = try_post(&self.client, &batch).await else {
-                told.unanswered.push(batch);
-                return told;
+            let new = || self.agent.events(1 + self.numbers.below(12));
+            let batch = repeated.take().unwrap_or_else(new);
+            let asked = Instant::now();
+            let response = try_post(&self.client, &batch).await;
+            told.slowest = told.slowest.max(asked.elapsed());
+            let Some(response) = response else {
+                let Some(pause) = self.pause else {
+                    told.unanswered.push(batch);
+                    return told;
+                };
+                tokio::time::sleep(pause).await;
+                repeated = Some(batch);
+                continue;
             };
             assert_eq!(response.receipts.len(), batch.len(), "{:?}", response.rejections);
             let (stream, at) = (self.agent.stream, time(self.clock.as_deref()));
             let receipts = response.receipts.into_iter();
             told.acknowledged.extend(receipts.map(|receipt| Acknowledged { stream, receipt, at }));
         }
+        told.unanswered.extend(repeated);
         told
     }
 }

@@ -22,6 +22,10 @@ const MIGRATION_ATTEMPTS: u32 = 50;
 const MIGRATION_PAUSE: Duration = Duration::from_millis(100);
 /// A commit is given up this long after the server should have given up its statement.
 const COMMIT_MARGIN: Duration = Duration::from_secs(2);
+/// A pooled connection that was used so recently is not tried before its next use.
+const TRUSTED: Duration = Duration::from_secs(1);
+/// Longest wait for a pooled connection's sign of life.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Whether a connection to another host may go over the network in clear.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -109,9 +113,24 @@ impl PostgresStore {
             .idle_timeout(options.idle_timeout)
             .max_lifetime(options.max_lifetime)
             .after_connect(move |connection, _| Box::pin(prepare_session(connection, timeout)))
+            // The pool's own tests wait for ever on a line that is dead without knowing it: slots
+            // would be lost until the kernel gives up, a quarter of an hour later.
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > TRUSTED { answers(connection).await } else { Ok(true) }
+                })
+            })
+            .after_release(|connection, _| Box::pin(answers(connection)))
             .connect_lazy_with(connect.clone());
         Self { writer: Writer::new(connect, timeout, timeout + COMMIT_MARGIN), pool, metrics }
     }
+}
+
+/// Whether a pooled connection still works; an error closes it without a goodbye.
+async fn answers(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    let answer = tokio::time::timeout(ANSWER_TIMEOUT, connection.ping()).await;
+    answer.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
 }
 
 /// Connects once and looks at the server.
