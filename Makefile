@@ -168,7 +168,7 @@ release-binary:
 
 .PHONY: tools-test
 tools-test:
-	@scripts/tools.sh promtool
+	@scripts/tools.sh promtool libfaketime
 
 .PHONY: tools-coverage
 tools-coverage:

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the development tools that are missing into .tools/bin. Silent when all are there.
 #
-#   scripts/tools.sh [cargo-deny] [cargo-llvm-cov] [llvm] [promtool] [schemathesis]   (default: all)
+#   scripts/tools.sh [cargo-deny] [cargo-llvm-cov] [libfaketime] [llvm] [promtool] [schemathesis]
+#                                                                        (default: all)
 #
 # A tool on PATH that is new enough is used as it is. What was built or downloaded once is kept
 # in TOOLS_CACHE (default: ~/.cache/stateset-sequencer-tools), so that the next clone on the same
@@ -250,23 +251,56 @@ private_apt() {
 }
 
 unpack() {
+    unpack_packages && [ -x "$work/usr/bin/promtool" ] && [ -x "$work/usr/bin/prometheus" ]
+}
+
+unpack_packages() {
     local package
     for package in "$work"/*.deb; do
         dpkg-deb -x "$package" "$work" || return 1
     done
-    [ -x "$work/usr/bin/promtool" ] && [ -x "$work/usr/bin/prometheus" ]
 }
 
-if [ $# = 0 ]; then set -- promtool llvm cargo-llvm-cov cargo-deny schemathesis; fi
+# The library that the test of a jumping clock preloads, beside the programs. Where Debian's
+# package is installed, the test finds it by itself.
+faketime_library() {
+    local name=libfaketimeMT.so.1
+    local kept=$CACHE/libfaketime-$PLATFORM/$name
+    if fakes_time "$BIN/$name" || fakes_time /usr/lib/*/faketime/$name; then return; fi
+    if ! fakes_time "$kept" && command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+        say "unpacking libfaketime"
+        make_work
+        if [ "$(id -u)" = 0 ]; then apt-get -qq update >&2 || true; fi
+        if (cd "$work" && apt-get -qq download libfaketime >&2) && unpack_packages; then
+            mkdir -p "${kept%/*}"
+            cp "$work"/usr/lib/*/faketime/$name "$kept"
+        fi
+        drop_work
+    fi
+    if fakes_time "$kept"; then
+        place "$kept"
+    else
+        missing libfaketime "Install it (Debian: apt-get install libfaketime)."
+    fi
+}
+
+fakes_time() { # LIBRARY
+    [ -r "$1" ] &&
+        [ "$(LD_PRELOAD=$1 FAKETIME='2001-02-03 04:05:06' date +%Y 2>/dev/null)" = 2001 ]
+}
+
+if [ $# = 0 ]; then set -- promtool libfaketime llvm cargo-llvm-cov cargo-deny schemathesis; fi
 for tool in "$@"; do
     case $tool in
         cargo-deny) cargo_tool cargo-deny $CARGO_DENY ;;
         cargo-llvm-cov) cargo_tool cargo-llvm-cov $CARGO_LLVM_COV ;;
+        libfaketime) faketime_library ;;
         llvm) llvm_tools ;;
         promtool) prometheus_tools ;;
         schemathesis) schemathesis_tool ;;
         *)
-            say "unknown tool '$tool'; known: cargo-deny cargo-llvm-cov llvm promtool schemathesis"
+            say "unknown tool '$tool'; known: cargo-deny cargo-llvm-cov libfaketime llvm promtool" \
+                "schemathesis"
             exit 2
             ;;
     esac

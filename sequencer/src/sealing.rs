@@ -95,8 +95,9 @@ impl Sealer {
         }
         let mut lease = Lease::new(Arc::clone(&self.store), LEASE);
         let mut pause = TICK;
+        let mut undated_at = Instant::now();
         while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-            pause = match self.seal_due(&mut lease).await {
+            pause = match self.seal_due(&mut lease, &mut undated_at).await {
                 Ok(()) => TICK,
                 Err(error) => {
                     log_failure(&error);
@@ -108,15 +109,19 @@ impl Sealer {
     }
 
     /// Looks once, if this process is the one that seals. A stream that cannot be sealed does not
-    /// keep the others from it.
-    async fn seal_due(&self, lease: &mut Lease) -> ApiResult<()> {
+    /// keep the others from it. `undated_at` is when events without an age were due last.
+    async fn seal_due(&self, lease: &mut Lease, undated_at: &mut Instant) -> ApiResult<()> {
         let fence = lease.hold().await;
         self.metrics.sealer_active.set(i64::from(matches!(fence, Ok(Some(_)))));
         let Some(fence) = fence? else { return Ok(()) };
         let now = clock::now();
+        let undated = undated_at.elapsed() >= self.policy.max_wait;
+        if undated {
+            *undated_at = Instant::now();
+        }
         let mut failure = Ok(());
         for backlog in self.store.backlog(STREAMS_PER_TICK).await? {
-            if self.is_due(&backlog, now.as_micros()) {
+            if self.is_due(&backlog, now.as_micros(), undated) {
                 failure = failure.and(self.seal_backlog(&backlog, fence).await);
             }
         }
@@ -133,11 +138,14 @@ impl Sealer {
         self.seal(backlog.stream, start, end, previous, Some(fence)).await.map(|_| ())
     }
 
-    fn is_due(&self, backlog: &Backlog, now_micros: i64) -> bool {
+    /// An event from the future, because the clock was set back, has no age: it is due when all of
+    /// those are, or it would wait until the clock has caught up.
+    fn is_due(&self, backlog: &Backlog, now_micros: i64, undated: bool) -> bool {
         let waiting = backlog.head_sequence - backlog.committed_sequence;
         let age_micros = now_micros.saturating_sub(backlog.oldest_at.as_micros());
         waiting >= u64::from(self.policy.max_events)
             || i128::from(age_micros) >= self.policy.max_wait.as_micros().cast_signed()
+            || (age_micros < 0 && undated)
     }
 
     /// Reads, hashes and stores one batch; `None` when the chain has moved meanwhile.

@@ -17,6 +17,7 @@ mod balancer;
 #[path = "../api/client.rs"]
 #[allow(dead_code, reason = "shared with the API tests, which use all of it")]
 mod client;
+mod clock;
 mod disk;
 mod full_disk;
 mod killed;
