@@ -135,7 +135,7 @@ impl Run {
             match operation.effect {
                 Effect::Create => new = true,
                 Effect::Write { offset: 0, .. } => {
-                    restarts += usize::from(!std::mem::take(&mut new))
+                    restarts += usize::from(!std::mem::take(&mut new));
                 }
                 _ => {}
             }
