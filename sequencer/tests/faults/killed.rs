@@ -5,44 +5,67 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::load::Load;
+use crate::postgres::Postgres;
 use crate::process::{Process, command};
+use crate::replica;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_by_kill_9() {
-    kill(10).await;
+    kill_on_sqlite(10).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: make faults"]
 async fn nothing_acknowledged_is_lost_by_kill_9_100_times() {
-    kill(100).await;
+    kill_on_sqlite(100).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_by_kill_9_on_postgres() {
+    kill_on_postgres(10).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: make faults"]
+async fn nothing_acknowledged_is_lost_by_kill_9_on_postgres_100_times() {
+    kill_on_postgres(100).await;
+}
+
+async fn kill_on_sqlite(rounds: usize) {
+    let folder = TempDir::new().unwrap();
+    kill(rounds, || Process::start(folder.path())).await;
+}
+
+async fn kill_on_postgres(rounds: usize) {
+    let (folder, url) = (TempDir::new().unwrap(), Postgres::shared().database().await);
+    kill(rounds, || replica::start(folder.path(), &url, &[])).await;
 }
 
 /// Kills the process this often, on one store.
-async fn kill(rounds: usize) {
-    let folder = TempDir::new().unwrap();
-    let mut process = Process::start(folder.path());
+async fn kill(rounds: usize, start: impl Fn() -> Process) {
+    let mut process = start();
     let mut load = Load::new(&process.client).await;
-    let mut unanswered = 0;
-    for round in 1..=rounds {
+    let (mut unanswered, mut idle) = (0, 0);
+    for _ in 0..rounds {
         let before = load.acknowledged();
         let running = load.begin(&process.client);
         let moment = Duration::from_millis(50 + load.below(200) as u64);
         tokio::time::sleep(moment).await;
         process.kill();
         load.end(running).await;
-        assert!(load.acknowledged() > before, "round {round} did nothing");
+        idle += usize::from(load.acknowledged() == before);
         unanswered += load.unanswered();
-        process = Process::start(folder.path());
+        process = start();
         load.check(&process.client, false).await;
         load.retry(&process.client).await;
     }
-    println!("{} events, {unanswered} requests cut", load.acknowledged());
+    println!("{} events, {unanswered} requests cut, {idle} idle lives", load.acknowledged());
     assert!(unanswered > 0, "no request was cut: the test shows nothing");
+    assert!(idle < rounds / 2, "{idle} of {rounds} lives did nothing");
     load.check(&process.client, true).await;
     process.signal(rustix::process::Signal::TERM);
     assert_eq!(process.wait().code(), Some(0));
-    let again = Process::start(folder.path());
+    let again = start();
     load.check(&again.client, false).await;
 }
 

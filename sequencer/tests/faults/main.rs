@@ -18,6 +18,7 @@ mod balancer;
 #[allow(dead_code, reason = "shared with the API tests, which use all of it")]
 mod client;
 mod clock;
+mod database;
 mod disk;
 mod full_disk;
 mod killed;
