@@ -33,8 +33,8 @@ use crate::store::{ApiKeyOrigin, ApiKeyRecord, Guarded, Store};
 use crate::stream::Live;
 use crate::telemetry::export::{self, Export};
 
-/// How often last uses of credentials are written.
-const HOUSEKEEPING: Duration = Duration::from_secs(10);
+/// How often last uses of credentials are written, and receipt keys of other replicas are read.
+const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
 /// An open breaker of the database asks after this, and then as often: its answer decides whether
 /// this process is of any use, so it never waits longer.
@@ -295,6 +295,9 @@ fn start_background(
         while stop.run_until_cancelled(tokio::time::sleep(HOUSEKEEPING)).await.is_some() {
             if let Err(error) = app.authenticator.flush_uses().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "last uses not written");
+            }
+            if let Err(error) = app.identity.refresh(app.store.as_ref()).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "receipt keys not read");
             }
         }
     });

@@ -8,8 +8,9 @@ use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter, sync::Cache};
 
 use crate::store::StoreError;
 
-/// What was found is believed this long: a revocation made elsewhere works within five seconds.
-const FRESH_FOUND: Duration = Duration::from_millis(4_500);
+/// What was found is believed this long: a revocation made elsewhere works within five seconds,
+/// and one of them is left for a slow answer.
+const FRESH_FOUND: Duration = Duration::from_secs(4);
 
 /// Answers of the store by key, found or not.
 pub(super) struct LookupCache<K, V> {

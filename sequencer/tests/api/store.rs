@@ -21,6 +21,7 @@ use crate::postgres::Postgres;
 
 mod directory;
 mod identities;
+mod leases;
 mod pages;
 mod sealing;
 
@@ -42,8 +43,13 @@ async fn sqlite() -> (Arc<dyn Store>, TempDir) {
 
 /// The same over an empty database.
 async fn postgres() -> (Arc<dyn Store>, ()) {
+    (open_postgres(&Postgres::shared().database().await).await, ())
+}
+
+/// A store as one process has it, over a database that others may have too.
+async fn open_postgres(url: &str) -> Arc<dyn Store> {
     let options = PostgresOptions {
-        url: Postgres::shared().database().await,
+        url: url.to_owned(),
         max_connections: 4,
         acquire_timeout: Duration::from_secs(20),
         idle_timeout: Duration::from_secs(60),
@@ -52,7 +58,7 @@ async fn postgres() -> (Arc<dyn Store>, ()) {
         transport: Transport::Encrypted,
     };
     let metrics = server::metrics("postgres");
-    (Arc::new(PostgresStore::open(&options, Migration::Apply, metrics).await.unwrap()), ())
+    Arc::new(PostgresStore::open(&options, Migration::Apply, metrics).await.unwrap())
 }
 
 /// Runs each behaviour over an empty store of each driver.
@@ -88,6 +94,7 @@ behaviours! {
     sealing::a_chain_grows_at_its_end_only
     sealing::trees_are_read_by_tiles
     sealing::the_backlog_is_what_is_in_no_batch
+    leases::a_lease_is_its_holders
     identities::agent_keys_live_and_end
     identities::a_rotation_ends_older_keys_and_shortens_only
     identities::receipt_keys_are_numbered
@@ -192,7 +199,8 @@ mod log {
         let agent = Agent::new();
         let mut events = agent.events(300);
         events[0].command_id = Some(Uuid::new_v4());
-        events[1].base_version = Some(0);
+        // An entity of its own: the others are in one of 16.
+        (events[1].entity_id, events[1].base_version) = ("new".to_owned(), Some(0));
         events[2].signature_scheme = Some(1);
         events[3].entity_id = "ü/💡\u{1}".to_owned();
         events[4].created_at = "2026-02-03T04:05:06.123456789+05:30".to_owned();

@@ -18,18 +18,26 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub(crate) struct Process {
     child: Child,
     pub(crate) client: Client,
+    /// The same client of the operations port.
+    #[allow(dead_code, reason = "not every test binary asks it")]
+    pub(crate) operations: Client,
 }
 
 /// `sequencer serve` over the store in a folder, on free ports, with these further flags.
 pub(crate) fn command(folder: &Path, flags: &[&str]) -> Command {
-    let at = folder.display();
+    command_over(&format!("sqlite://{}/log.db", folder.display()), folder, flags)
+}
+
+/// The same over this database, with its keys in the folder.
+pub(crate) fn command_over(database_url: &str, folder: &Path, flags: &[&str]) -> Command {
     let mut command = sequencer(&["serve"]);
     let defaults = ["--min-free-disk-bytes=0", "--committer-max-events=50"];
     let name = |flag: &str| flag.split('=').next().map(str::to_owned);
     let given = |default: &&str| flags.iter().any(|flag| name(flag) == name(default));
     command
         .args(["--host=127.0.0.1", "--port=0", "--ops-host=127.0.0.1", "--ops-port=0"])
-        .args([format!("--database-url=sqlite://{at}/log.db"), format!("--data-dir={at}")])
+        .arg(format!("--database-url={database_url}"))
+        .arg(format!("--data-dir={}", folder.display()))
         .args(defaults.iter().filter(|default| !given(default)))
         .args(["--committer-max-wait-secs=1"])
         .args(flags)
@@ -68,7 +76,7 @@ impl Process {
         });
         let deadline = Instant::now() + LIMIT;
         let mut seen = Vec::new();
-        let address = loop {
+        let (api, operations) = loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok(line) = lines.recv_timeout(left) else {
                 let _ = child.kill();
@@ -76,13 +84,15 @@ impl Process {
             };
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
             if entry["message"] == "serving" {
-                break entry["api"].as_str().unwrap().to_owned();
+                let at = |port: &str| format!("http://{}", entry[port].as_str().unwrap());
+                break (at("api"), at("operations"));
             }
             seen.push(line);
         };
         let key = std::fs::read_to_string(folder.join("bootstrap.key")).unwrap();
-        let http = connections();
-        Self { child, client: Client { base: format!("http://{address}"), key, http } }
+        let client = Client { base: api, key, http: connections() };
+        let operations = Client { base: operations, ..client.clone() };
+        Self { child, client, operations }
     }
 
     /// kill -9.

@@ -63,7 +63,7 @@ static WRITE_IF_UNCHANGED: LazyLock<String> = LazyLock::new(|| {
                 ON k.tenant_id = n.tenant_id AND k.agent_id = n.agent_id AND k.key_id = n.key_id
             WHERE k.status = 'active' AND k.valid_from IS NOT DISTINCT FROM n.valid_from
                 AND k.valid_to IS NOT DISTINCT FROM n.valid_to
-            FOR SHARE OF k
+            ORDER BY k.tenant_id, k.agent_id, k.key_id FOR SHARE OF k
         ), still AS MATERIALIZED (
             SELECT (SELECT count(*) FROM locked) = cardinality($1::uuid[])
                 AND (SELECT count(*) FROM good) = cardinality($6::uuid[]) AS ok

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A commitment over these numbers of a stream, and its tree.
-async fn batch(
+pub(super) async fn batch(
     store: &dyn Store,
     stream: Stream,
     start: u64,
