@@ -101,6 +101,14 @@ impl<R: Copy> Known<R> {
         self.keys.clear();
     }
 
+    /// The stream was found to end here: where it was remembered to end elsewhere, somebody else
+    /// wrote to it, to whatever entities.
+    pub(super) fn found_stream(&mut self, stream: &Stream, head_sequence: u64) {
+        if self.stream(stream).is_some_and(|known| known.head_sequence != head_sequence) {
+            self.forget_stream(stream);
+        }
+    }
+
     /// Somebody else wrote to this stream.
     pub(super) fn forget_stream(&mut self, stream: &Stream) {
         let entities = self.streams.remove(stream).map_or(0, |known| known.entities.len());

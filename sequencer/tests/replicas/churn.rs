@@ -1,6 +1,6 @@
 //! Replicas come and go under load; the log is one log.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use ves::Stream;
@@ -44,7 +44,11 @@ async fn replicas_may_die_and_stop_under_load() {
     let stopped = replicas.remove(0);
     stopped.signal(Signal::TERM);
     assert_eq!(stopped.wait().code(), Some(0));
-    tokio::time::sleep(STAGE).await;
+    // A log is verified while it is written and sealed, too.
+    let began = Instant::now();
+    while began.elapsed() < STAGE {
+        cluster.verify(&replacement.client);
+    }
 
     let told = writers.end().await;
     println!("{} events, {} requests repeated", told.events(), told.repeated);

@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use ves::{Stream, Timestamp};
 
 use super::super::group::{Group, Groups, all_accepted, decide_all, group, recall, remember};
+use super::super::known::Known;
 use super::super::{BatchOutcome, PreparedBatch, StoreError};
 use super::facts::{load_entities, load_events, load_keys, lock_heads};
 use super::rows::{HeadRows, KeyRows, PlacedRow, bind_events};
@@ -173,7 +174,8 @@ async fn commit_on(
     }
     for _ in 0..ATTEMPTS {
         let mut transaction = connection.begin().await.map_err(store_error)?;
-        let written = write_locked(&mut transaction, batches, now, key_version).await;
+        let known = &mut state.known;
+        let written = write_locked(&mut transaction, known, batches, now, key_version).await;
         let (outcomes, groups) = match written {
             Ok(written) => written,
             Err(trouble) => {
@@ -233,12 +235,16 @@ async fn write_remembered(
 /// Locks, reads, decides and writes. Accepting nothing leaves no trace.
 async fn write_locked<'a>(
     connection: &mut PgConnection,
+    known: &mut Known<()>,
     batches: &'a [PreparedBatch],
     now: Timestamp,
     key_version: u32,
 ) -> Result<(Vec<BatchOutcome>, Groups<'a, ()>), Trouble> {
     let mut groups = group::<()>(batches);
     lock_heads(connection, &mut groups).await?;
+    for (stream, group) in &groups {
+        known.found_stream(stream, group.facts.head_sequence);
+    }
     load_events(connection, &mut groups).await?;
     load_entities(connection, &mut groups).await?;
     load_keys(connection, &mut groups).await?;

@@ -127,6 +127,27 @@ async fn a_key_that_a_late_clock_ends_is_good_for_all_it_has_signed() {
     }
 }
 
+/// What a process remembers of entities is not older than the head that it remembers.
+#[tokio::test]
+async fn versions_count_what_others_wrote_before_a_refusal() {
+    let (one, two) = both().await;
+    let agent = Agent::new();
+    let on = |entity: &str, base| {
+        agent.event_with(|draft| (draft.entity_id, draft.base_version) = (entity.to_owned(), base))
+    };
+    commit(&*one, &[prepared(vec![on("x", None)])], 1).await;
+    commit(&*two, &[prepared(vec![on("x", None)])], 2).await;
+    // A refusal is decided on what the store has, and the head comes with it.
+    let outcome = &commit(&*one, &[prepared(vec![on("z", Some(7)), on("y", None)])], 3).await[0];
+    let conflict = Refusal::VersionConflict { expected: 7, actual: 0 };
+    assert_eq!(outcome.events, [EventOutcome::Refused(conflict), accepted(3, 3)]);
+    let outcome = &commit(&*one, &[prepared(vec![on("x", None)])], 4).await[0];
+    assert_eq!(outcome.events, [accepted(4, 4)]);
+    let (events, version) =
+        one.entity_events(agent.stream, ("shelf", "x"), 1, 9, BYTES).await.unwrap();
+    assert_eq!((events.len(), version), (3, 3));
+}
+
 /// Every event of the stream was signed with a key that was good when it got its number.
 async fn audit(store: &dyn Store, agent: &Agent, windows: [(u32, KeyWindow); 2]) {
     let (events, head) = store.events(agent.stream, 1, 100, BYTES).await.unwrap();
