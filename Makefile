@@ -18,6 +18,11 @@ CI_TARGET := $(abspath $(TARGET))/ci
 ARGS ?=
 # WHAT names the tools to install: make tools WHAT="promtool llvm"
 WHAT ?=
+# The HTTP suite runs over the embedded store, and once more over PostgreSQL: without what is about
+# one driver, or starts a PostgreSQL of its own anyway. The workspace's features are those of the
+# first run, so nothing is compiled twice. With ARGS, only what they select is run, once.
+OVER_POSTGRES := SEQUENCER_TEST_STORE=postgres
+API_TESTS := --workspace --test api -- --skip embedded:: --skip store:: --skip replicas::
 # Lines of our crates that tests must reach. It may rise.
 COVERAGE_MIN_LINES_PERCENT := 80
 
@@ -38,6 +43,10 @@ help: ## Print this list
 .PHONY: dev
 dev: release-binary ## Start a complete development server; Ctrl-C ends it (ARGS="...")
 	@exec $(TARGET)/release/sequencer dev $(ARGS)
+
+.PHONY: dev-postgres
+dev-postgres: release-binary ## The same on a PostgreSQL in data/postgres, which it starts (ARGS="...")
+	@exec scripts/dev-postgres.sh $(TARGET)/release/sequencer $(ARGS)
 
 .PHONY: demo
 demo: release-binary ## Send events to the running server and check the proofs (ARGS="...")
@@ -69,6 +78,7 @@ build: ## Build all programs, optimised
 .PHONY: test
 test: tools-test ## Run all tests
 	cargo test --locked --workspace $(ARGS)
+	$(if $(ARGS),,$(OVER_POSTGRES) cargo test --locked $(API_TESTS))
 
 .PHONY: test-unit
 test-unit: ## Run the tests inside the crates: no server, no tool
@@ -77,6 +87,7 @@ test-unit: ## Run the tests inside the crates: no server, no tool
 .PHONY: test-integration
 test-integration: tools-test ## Run the tests that start servers and tools
 	cargo test --locked --workspace --test '*' $(ARGS)
+	$(if $(ARGS),,$(OVER_POSTGRES) cargo test --locked $(API_TESTS))
 
 .PHONY: fmt
 fmt: ## Format the code
@@ -105,9 +116,11 @@ deny: tools-deny ## Check licences, sources and the direction of dependencies
 # same compiled crates; stable Rust does not count their lines. Their profiles are of no use.
 .PHONY: coverage
 coverage: tools-test tools-coverage ## Run all tests and print the lines they reach
-	CARGO_LLVM_COV_TARGET_DIR=$(CI_TARGET) CARGO_INCREMENTAL=0 \
-	    cargo llvm-cov --locked --workspace --no-fail-fast \
-	    --fail-under-lines $(COVERAGE_MIN_LINES_PERCENT)
+	export CARGO_LLVM_COV_TARGET_DIR=$(CI_TARGET) CARGO_INCREMENTAL=0; \
+	    cargo llvm-cov clean --workspace; \
+	    cargo llvm-cov --locked --workspace --no-fail-fast --no-report; \
+	    $(OVER_POSTGRES) cargo llvm-cov --locked --no-report $(API_TESTS); \
+	    cargo llvm-cov report --fail-under-lines $(COVERAGE_MIN_LINES_PERCENT)
 	CARGO_TARGET_DIR=$(CI_TARGET) CARGO_INCREMENTAL=0 LLVM_PROFILE_FILE=/dev/null \
 	    cargo test --locked --workspace --doc
 

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sqlx::Executor as _;
 use uuid::Uuid;
 
 use crate::agent::{Agent, query};
 use crate::answer::eventually;
 use crate::app::{Client, TestApp};
+use crate::place::Behind;
 use crate::raw::{Connection, post_head, status};
 
 /// The value of a series of the scrape.
@@ -20,13 +20,13 @@ async fn metric(app: &TestApp, series: &str) -> f64 {
 }
 
 /// A server that takes ten events at once, and ten requests that wait for its blocked store.
-async fn overloaded() -> (TestApp, sqlx::SqliteConnection, tokio::task::JoinSet<u16>) {
+async fn overloaded() -> (TestApp, Behind, tokio::task::JoinSet<u16>) {
     let flags = ["--queue-max-events=10", "--max-events-per-batch=10"];
     let app = TestApp::start_with(&flags).await;
     let agent = app.agent().await;
     app.ingest(&[agent.event()]).await;
     let mut blocker = app.behind().await;
-    blocker.execute("BEGIN IMMEDIATE").await.unwrap();
+    blocker.hold_writes().await;
     let mut waiting = tokio::task::JoinSet::new();
     for event in agent.events(10) {
         let client = app.client.clone();
@@ -69,7 +69,7 @@ async fn overload_is_answered_before_the_body_is_read() {
     let ready = app.client.get("/ready").await.ok();
     assert_eq!(ready["status"], "degraded");
     app.client.get("/health").await.ok();
-    blocker.execute("ROLLBACK").await.unwrap();
+    blocker.release().await;
     assert_eq!(waiting.join_all().await, [200; 10]);
     // It is over as soon as they are done.
     let agent = app.agent().await;
@@ -95,7 +95,7 @@ async fn a_client_that_is_sending_a_large_body_sees_its_refusal() {
         let answer = connection.read_to_end().await;
         assert!(answer.contains("OVERLOADED"), "{answer}");
     }
-    blocker.execute("ROLLBACK").await.unwrap();
+    blocker.release().await;
     assert_eq!(waiting.join_all().await, [200; 10]);
     app.finish().await;
 }

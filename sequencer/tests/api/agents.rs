@@ -112,12 +112,10 @@ async fn a_prefix_of_several_keys_revokes_none() {
     let mut behind = app.behind().await;
     for (place, prefix) in (0..).zip(prefixes(&app.client, agent.id).await) {
         // Two hashes that begin alike are not found by trying.
-        sqlx::query("UPDATE api_keys SET key_prefix = ? WHERE key_prefix = ?")
-            .bind(format!("abcdef01{place:08x}"))
-            .bind(prefix)
-            .execute(&mut behind)
-            .await
-            .unwrap();
+        let alike = format!("abcdef01{place:08x}");
+        let sql =
+            format!("UPDATE api_keys SET key_prefix = '{alike}' WHERE key_prefix = '{prefix}'");
+        behind.execute(&sql).await;
     }
     let both = format!("{}/abcdef01", keys_path(agent.id));
     let error = app.client.delete(&both).await.refused("ALREADY_EXISTS");
@@ -259,19 +257,20 @@ async fn the_keys_of_an_agent_are_paged_and_bounded() {
     }
     app.client.get("/api/v1/agents/x").await.refused("INVALID_FIELD_VALUE");
     // As many as an agent is given, without 1000 requests.
-    let mut behind = app.behind().await;
-    sqlx::query(
+    let columns = "key_hash, key_prefix, tenant_id, store_ids, can_read, can_write, can_admin,
+        agent_id, origin, created_at";
+    let (tenant, id) = (agent.stream.tenant_id.simple(), agent.id.simple());
+    let sqlite = format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 995)
-         INSERT INTO api_keys (key_hash, key_prefix, tenant_id, store_ids, can_read, can_write,
-            can_admin, agent_id, origin, created_at)
-         SELECT unhex(printf('%064x', i)), printf('%016x', i), ?, '[]', 1, 1, 0, ?,
-            'created', 1 FROM n",
-    )
-    .bind(agent.stream.tenant_id.as_bytes().as_slice())
-    .bind(agent.id.as_bytes().as_slice())
-    .execute(&mut behind)
-    .await
-    .unwrap();
+         INSERT INTO api_keys ({columns}) SELECT unhex(printf('%064x', i)), printf('%016x', i),
+            x'{tenant}', '[]', 1, 1, 0, x'{id}', 'created', 1 FROM n"
+    );
+    let postgres = format!(
+        "INSERT INTO api_keys ({columns}) SELECT sha256(i::text::bytea), lpad(to_hex(i), 16, '0'),
+            '{tenant}', '[]', true, true, false, '{id}', 'created', 1
+            FROM generate_series(1, 995) i"
+    );
+    app.behind().await.execute_either(&sqlite, &postgres).await;
     let error = app.client.post(&keys, &json!({})).await.refused("ALREADY_EXISTS");
     assert!(error["message"].as_str().unwrap().contains("1000 active"), "{error}");
     app.client.delete(&format!("{keys}/{}", seen[0])).await.ok();

@@ -1,20 +1,18 @@
 //! A real server on free ports over a store in a temporary folder, and a client for it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Parser;
 use sequencer::config::Config;
 use sequencer::server::Server;
 use serde_json::{Value, json};
-use sqlx::{ConnectOptions as _, SqliteConnection, sqlite::SqliteConnectOptions};
-use tempfile::TempDir;
 use ves::wire::IngestResponse;
 use ves::{Event, Stream};
 
 use crate::agent::Agent;
 pub(crate) use crate::client::Client;
 use crate::client::connections;
+use crate::place::{Behind, Place};
 use crate::whole_log;
 
 /// The platform key of every test server.
@@ -32,17 +30,16 @@ struct Flags {
 /// A running server and the platform's client.
 pub(crate) struct TestApp {
     server: Option<Server>,
-    folder: Arc<TempDir>,
+    place: Arc<Place>,
     flags: Vec<String>,
     pub(crate) client: Client,
     pub(crate) operations: Client,
 }
 
 /// The configuration from these flags over the ones every test uses. Later flags win.
-pub(crate) fn config(folder: &TempDir, flags: &[&str]) -> Config {
-    let at = folder.path().display();
-    let url = format!("--database-url=sqlite://{at}/log.db");
-    let data = format!("--data-dir={at}");
+pub(crate) fn config(place: &Place, flags: &[&str]) -> Config {
+    let url = format!("--database-url={}", place.database_url());
+    let data = format!("--data-dir={}", place.path().display());
     let mut all = vec![
         "--host=127.0.0.1",
         "--port=0",
@@ -69,12 +66,17 @@ impl TestApp {
 
     /// Starts with more flags.
     pub(crate) async fn start_with(flags: &[&str]) -> Self {
-        Self::start_in(Arc::new(TempDir::new().unwrap()), flags).await
+        Self::start_in(Arc::new(Place::new().await), flags).await
     }
 
-    /// Starts over the store in a folder.
-    pub(crate) async fn start_in(folder: Arc<TempDir>, flags: &[&str]) -> Self {
-        let config = config(&folder, flags);
+    /// Starts over the embedded store, whatever driver is under test.
+    pub(crate) async fn embedded(flags: &[&str]) -> Self {
+        Self::start_in(Arc::new(Place::embedded()), flags).await
+    }
+
+    /// Starts over the store of a place.
+    pub(crate) async fn start_in(place: Arc<Place>, flags: &[&str]) -> Self {
+        let config = config(&place, flags);
         let key = config.bootstrap_admin_api_key.clone().unwrap().expose().to_owned();
         let server = Server::start(config).await.unwrap();
         sequencer::client::prepare_tls();
@@ -88,7 +90,7 @@ impl TestApp {
             client: client(server.api_address()),
             operations: client(server.ops_address()),
             server: Some(server),
-            folder,
+            place,
             flags: flags.iter().map(ToString::to_string).collect(),
         }
     }
@@ -102,7 +104,7 @@ impl TestApp {
     /// The same with other flags.
     pub(crate) async fn restart_with(mut self, flags: &[&str]) -> Self {
         self.server.take().unwrap().stop().await.unwrap();
-        Self::start_in(Arc::clone(&self.folder), flags).await
+        Self::start_in(Arc::clone(&self.place), flags).await
     }
 
     /// Takes the server, to stop it by hand.
@@ -119,33 +121,31 @@ impl TestApp {
     }
 
     /// Stops without looking at the log, for tests that damage it.
-    pub(crate) async fn stop(mut self) -> Arc<TempDir> {
+    pub(crate) async fn stop(mut self) -> Arc<Place> {
         self.server.take().unwrap().stop().await.unwrap();
-        Arc::clone(&self.folder)
+        Arc::clone(&self.place)
     }
 
-    pub(crate) fn folder(&self) -> &Arc<TempDir> {
-        &self.folder
-    }
-
-    pub(crate) fn database(&self) -> PathBuf {
-        self.folder.path().join("log.db")
+    pub(crate) fn place(&self) -> &Arc<Place> {
+        &self.place
     }
 
     /// A connection behind the server's back.
-    pub(crate) async fn behind(&self) -> SqliteConnection {
-        SqliteConnectOptions::new().filename(self.database()).connect().await.unwrap()
+    pub(crate) async fn behind(&self) -> Behind {
+        self.place.behind().await
     }
 
     async fn streams(&self) -> Vec<Stream> {
-        let mut connection = self.behind().await;
-        let rows: Vec<(Vec<u8>, Vec<u8>)> =
-            sqlx::query_as("SELECT tenant_id, store_id FROM streams")
-                .fetch_all(&mut connection)
-                .await
-                .unwrap();
-        let id = |bytes: &[u8]| uuid::Uuid::from_slice(bytes).unwrap();
-        rows.iter().map(|(t, s)| Stream { tenant_id: id(t), store_id: id(s) }).collect()
+        let mut behind = self.behind().await;
+        let rows = behind.texts(
+            "SELECT hex(tenant_id) || ' ' || hex(store_id) FROM streams",
+            "SELECT tenant_id::text || ' ' || store_id::text FROM streams",
+        );
+        let stream = |row: String| {
+            let (tenant, store) = row.split_once(' ').unwrap();
+            Stream { tenant_id: tenant.parse().unwrap(), store_id: store.parse().unwrap() }
+        };
+        rows.await.into_iter().map(stream).collect()
     }
 
     /// A new agent whose key is registered.

@@ -2,19 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::Executor as _;
-
 use crate::agent::query;
 use crate::answer::{Answer, eventually};
 use crate::app::TestApp;
 
 /// Every read and write fails from here on, the cheapest question too.
 async fn break_store(app: &TestApp) {
-    app.behind().await.execute("ALTER TABLE streams RENAME TO taken_away").await.unwrap();
+    app.behind().await.execute("ALTER TABLE streams RENAME TO taken_away").await;
 }
 
 async fn mend_store(app: &TestApp) {
-    app.behind().await.execute("ALTER TABLE taken_away RENAME TO streams").await.unwrap();
+    app.behind().await.execute("ALTER TABLE taken_away RENAME TO streams").await;
 }
 
 /// A sample of the scrape.
@@ -119,7 +117,7 @@ async fn a_store_that_never_writes_holds_nobody_and_forgets_nothing() {
     app.ingest(&[agent.event()]).await;
     // Somebody holds the database's write lock: commits wait for it, reads do not.
     let mut holder = app.behind().await;
-    holder.execute("BEGIN IMMEDIATE").await.unwrap();
+    holder.hold_writes().await;
     let events: Vec<_> = (0..6).map(|_| agent.event()).collect();
     let started = Instant::now();
     let posting: Vec<_> = events
@@ -134,16 +132,20 @@ async fn a_store_that_never_writes_holds_nobody_and_forgets_nothing() {
     }
     let took = started.elapsed();
     assert!(took < Duration::from_secs(4), "the call may take 1.6 s: {took:?}");
-    eventually(Duration::from_secs(3), || async {
-        (state(&app, "closed").await == 0.0).then_some(())
-    })
-    .await;
+    // A database server ends a statement that waits too long. Then nothing hangs: a commit is one
+    // failure among reads that go well, and there is no reason to stop asking.
+    if app.place().is_embedded() {
+        eventually(Duration::from_secs(3), || async {
+            (state(&app, "closed").await == 0.0).then_some(())
+        })
+        .await;
+    }
     // The database reads well, so probes close the breaker; the commit goes on hanging.
     eventually(Duration::from_secs(10), || async {
         (app.client.get("/ready").await.status == 200).then_some(())
     })
     .await;
-    holder.execute("ROLLBACK").await.unwrap();
+    holder.release().await;
     // What was told to repeat is repeated: each event has one number, committed before or not.
     for event in &events {
         let answer = eventually(Duration::from_secs(20), || async {

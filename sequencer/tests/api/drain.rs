@@ -34,7 +34,7 @@ async fn a_drain_by_request_goes_the_way_of_a_signal_and_may_be_repeated() {
     let stopping = Instant::now();
     app.take_server().stop().await.unwrap();
     assert!(stopping.elapsed() < Duration::from_secs(10), "no second delay");
-    let again = TestApp::start_in(app.folder().clone(), &[]).await;
+    let again = TestApp::start_in(app.place().clone(), &[]).await;
     assert_eq!(again.client.head_sequence(agent.stream).await, 1);
     again.finish().await;
 }

@@ -21,6 +21,7 @@ mod concurrency;
 mod contract;
 mod conventions;
 mod drain;
+mod embedded;
 mod follower;
 mod fuzz;
 mod health;
@@ -30,6 +31,7 @@ mod metrics;
 #[path = "../support/otlp.rs"]
 mod otlp;
 mod overload;
+mod place;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/process.rs"]

@@ -1,7 +1,6 @@
 //! What a restart keeps, and what a change of keys changes.
 
 use serde_json::{Value, json};
-use sqlx::Executor as _;
 use uuid::Uuid;
 use ves::PublicKey;
 use ves::wire::SequencerInfo;
@@ -138,13 +137,12 @@ async fn sequenced_at_never_decreases() {
     app.fill(&agent, 2).await;
     let future = ves::Timestamp::parse("2199-01-01T00:00:00Z").unwrap().as_micros();
     let mut behind = app.behind().await;
-    for sql in [
-        "UPDATE streams SET updated_at = ?",
-        "UPDATE events SET sequenced_at = ? WHERE sequence_number = 2",
-    ] {
-        behind.execute(sqlx::query(sql).bind(future)).await.unwrap();
-    }
-    sqlx::Connection::close(behind).await.unwrap();
+    let later = format!(
+        "UPDATE streams SET updated_at = {future};
+         UPDATE events SET sequenced_at = {future} WHERE sequence_number = 2"
+    );
+    behind.execute(&later).await;
+    behind.close().await;
     let app = app.restart().await;
     let response = app.ingest(&[agent.event()]).await;
     assert_eq!(response.receipts[0].sequenced_at.as_micros(), future);

@@ -205,7 +205,7 @@ async fn refusals_say_why_and_only_our_failures_are_errors() {
     }
     app.scrape().await;
     let mut behind = app.behind().await;
-    sqlx::Executor::execute(&mut behind, "DROP TABLE events").await.unwrap();
+    behind.execute("DROP TABLE events").await;
     let failed = app.client.try_ingest(&[agent.event()]).await;
     assert!(failed.status >= 500, "{failed:?}");
     app.take_server().stop().await.unwrap();

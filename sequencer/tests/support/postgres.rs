@@ -1,8 +1,10 @@
 //! A real PostgreSQL of the tests' own: free port, temporary folder, ended with the process.
 #![allow(dead_code, reason = "not every test binary uses all of it")]
 
+use std::fs::Permissions;
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -27,6 +29,8 @@ pub(crate) struct Postgres {
     folder: PathBuf,
     port: u16,
     keeper: Mutex<Option<Child>>,
+    /// More settings, as `name=value`.
+    settings: Vec<String>,
 }
 
 impl Postgres {
@@ -38,17 +42,34 @@ impl Postgres {
 
     /// A server of the caller's own.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[], |_| Vec::new())
+    }
+
+    /// The same with these files in its folder, and the settings that follow from where they are.
+    pub(crate) fn start_with(
+        files: &[(&str, String)],
+        settings: impl Fn(&Path) -> Vec<String>,
+    ) -> Self {
         let folder = std::env::temp_dir().join(format!("sequencer-postgres-{}", Uuid::new_v4()));
         std::fs::create_dir(&folder).expect("the temporary folder can be written");
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(&folder));
+        }
+        for (name, text) in files {
+            let file = folder.join(name);
+            std::fs::write(&file, text).expect("the folder can be written");
+            std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+            if is_root() {
+                run(Command::new("chown").arg("postgres").arg(&file));
+            }
         }
         let data = folder.join("data");
         let mut initdb = as_owner(&program("initdb"));
         initdb.arg("-D").arg(&data).args(["-A", "trust", "-U", "postgres", "-E", "UTF8"]);
         run(initdb.args(["--locale=C", "--no-sync"]));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Self { folder, port, keeper: Mutex::new(None) };
+        let settings = settings(&folder);
+        let server = Self { folder, port, keeper: Mutex::new(None), settings };
         server.start_again();
         server
     }
@@ -68,6 +89,7 @@ impl Postgres {
             .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"])
             .args(["-c", &format!("unix_socket_directories={folder}"), "-c", "max_connections=300"])
             .args(["-c", "logging_collector=off", "-c", "log_lock_waits=on"])
+            .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
             .stdin(Stdio::piped())
             .spawn()
             .expect("sh starts");
@@ -102,7 +124,30 @@ impl Postgres {
 
     /// A new empty database, by its URL.
     pub(crate) async fn database(&self) -> String {
-        let name = format!("t{}", Uuid::new_v4().simple());
+        self.copy_of("template1").await
+    }
+
+    /// A new database with what is in another one, which nobody may use; by its URL.
+    pub(crate) async fn copy_of(&self, name: &str) -> String {
+        let copy = format!("t{}", Uuid::new_v4().simple());
+        self.administer(&format!("CREATE DATABASE {copy} TEMPLATE {name}")).await;
+        self.url(&copy)
+    }
+
+    /// All rows of a database, as text.
+    pub(crate) fn dump(&self, name: &str) -> Vec<u8> {
+        run(Command::new(program("pg_dump")).arg("--data-only").arg(self.url(name))).stdout
+    }
+
+    /// Removes a database, whoever uses it. Not async, so that a destructor can.
+    pub(crate) fn remove(&self, name: &str) {
+        let port = self.port.to_string();
+        let mut remove = Command::new(program("dropdb"));
+        remove.args(["--force", "-h", "127.0.0.1", "-U", "postgres", "-p", &port, name]);
+        let _ = remove.stderr(Stdio::null()).status();
+    }
+
+    async fn administer(&self, sql: &str) {
         let mut connection = sqlx::postgres::PgConnectOptions::new_without_pgpass()
             .host("127.0.0.1")
             .port(self.port)
@@ -111,10 +156,8 @@ impl Postgres {
             .connect()
             .await
             .unwrap_or_else(|error| panic!("{error}\n{}", self.log()));
-        let create = format!("CREATE DATABASE {name}");
-        connection.execute(AssertSqlSafe(create)).await.unwrap();
+        connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
         connection.close().await.unwrap();
-        self.url(&name)
     }
 
     /// URL of a database.
@@ -140,6 +183,17 @@ impl Drop for Postgres {
         self.stop("INT");
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// SQLite's words for bytes, in PostgreSQL's.
+pub(crate) fn spelled(sqlite: &str) -> String {
+    let mut parts = sqlite.split("zeroblob(");
+    let mut postgres = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (count, rest) = part.split_once(')').expect("zeroblob takes a number");
+        postgres += &format!("decode(repeat('00', {count}), 'hex'){rest}");
+    }
+    postgres.replace("randomblob(32)", "sha256('chance')").replace("x'00'", "'\\x00'::bytea")
 }
 
 /// The server and initdb refuse root.

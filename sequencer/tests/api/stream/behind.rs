@@ -8,13 +8,12 @@ use sequencer::opening::open_store;
 use sequencer::secrets::Secrets;
 use sequencer::server::{Server, metrics};
 use sequencer::store::{PreparedBatch, PreparedEvent, Store};
-use sqlx::Executor as _;
-use tempfile::TempDir;
 use ves::Event;
 
 use crate::app::{Client, ROOT_KEY, TestApp, config};
 use crate::client::connections;
 use crate::follower::{FORMATS, Follower};
+use crate::place::Place;
 use crate::whole_log;
 
 /// Commits through the store itself, as another process does: nobody here is told.
@@ -28,9 +27,9 @@ async fn commit_behind(store: &dyn Store, event: Event) {
 /// the replicas' own test is with PostgreSQL.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_another_process_arrives_within_a_second() {
-    let folder = TempDir::new().unwrap();
-    let config = config(&folder, &[]);
-    let metrics = metrics("sqlite");
+    let place = Place::new().await;
+    let config = config(&place, &[]);
+    let metrics = metrics(config.database().unwrap().driver());
     let store: Arc<dyn Store> = open_store(&config, &metrics).await.unwrap();
     let secrets = Secrets::load(&config).unwrap();
     let server = Server::start_with(config, secrets, Arc::clone(&store), metrics).await.unwrap();
@@ -61,13 +60,13 @@ async fn a_store_that_fails_keeps_the_stream_and_loses_nothing() {
     let mut follower = Follower::from(&app.client, agent.stream, 33).await;
     follower.expect(33..=40).await;
     let mut behind = app.behind().await;
-    behind.execute("ALTER TABLE events RENAME TO events_away").await.unwrap();
+    behind.execute("ALTER TABLE events RENAME TO events_away").await;
     // In memory still is what was read before; the rest waits.
     let mut other = Follower::from(&app.client, agent.stream, 17).await;
     for _ in 0..2 {
         assert_eq!(other.message().await.unwrap().name, "heartbeat");
     }
-    behind.execute("ALTER TABLE events_away RENAME TO events").await.unwrap();
+    behind.execute("ALTER TABLE events_away RENAME TO events").await;
     other.expect(17..=40).await;
     app.fill(&agent, 5).await;
     other.expect(41..=45).await;
@@ -81,7 +80,7 @@ async fn a_hole_in_the_log_ends_the_stream_and_is_never_passed() {
     let agent = app.agent().await;
     app.fill(&agent, 60).await;
     let remove = "DELETE FROM events WHERE sequence_number = 40";
-    app.behind().await.execute(remove).await.unwrap();
+    app.behind().await.execute(remove).await;
     for accept in FORMATS {
         let mut follower = Follower::open(&app.client, agent.stream, accept).await;
         follower.expect(1..=32).await;
