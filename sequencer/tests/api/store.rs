@@ -24,6 +24,7 @@ mod identities;
 mod leases;
 mod pages;
 mod sealing;
+mod tls;
 
 /// Bytes that no page of these tests reaches.
 const BYTES: usize = 1 << 30;
