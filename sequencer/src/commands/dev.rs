@@ -8,20 +8,24 @@ use super::credential::KeyOrigin;
 use super::serve::{Signals, announce_created, stop};
 use super::{demo, say};
 use crate::client::Client;
-use crate::config::Config;
+use crate::config::{Config, redacted};
 use crate::secrets::BOOTSTRAP_FILE;
 use crate::server::Server;
 use crate::telemetry;
 
-/// Serves on this machine only, plays the demo against itself and runs until told to stop.
+/// Serves on this machine only, plays the demo against itself and runs until told to stop. Over
+/// PostgreSQL its secrets must be given.
 ///
 /// # Errors
 /// When others could reach the server, when it cannot start, or when a step of the demo fails.
 pub async fn dev(config: Config) -> anyhow::Result<ExitCode> {
+    let given =
+        config.bootstrap_admin_api_key.is_some() && config.ves_sequencer_signing_key.is_some();
     ensure!(
-        config.is_development(),
-        "`dev` is for this machine only: HOST must be loopback and DATABASE_URL a sqlite: URL; \
-         elsewhere use `sequencer serve`"
+        config.is_development() || (config.host.is_loopback() && given),
+        "`dev` is for this machine only: HOST must be loopback, and over PostgreSQL \
+         BOOTSTRAP_ADMIN_API_KEY and VES_SEQUENCER_SIGNING_KEY must be given; elsewhere use \
+         `sequencer serve`"
     );
     telemetry::start(&config.rust_log)?;
     let mut signals = Signals::listen()?;
@@ -29,7 +33,7 @@ pub async fn dev(config: Config) -> anyhow::Result<ExitCode> {
         Some(_) => KeyOrigin::Variable("BOOTSTRAP_ADMIN_API_KEY"),
         None => KeyOrigin::File(config.data_dir.join(BOOTSTRAP_FILE)),
     };
-    let database_url = config.database_url.clone();
+    let database_url = redacted(&config.database_url);
     let server = Server::start(config).await?;
     announce_created(&server);
     say(&format!("the store is {database_url}"));

@@ -6,6 +6,9 @@ mod keys;
 #[path = "../support/otlp.rs"]
 #[allow(dead_code, reason = "shared with the API tests, which use all of it")]
 mod otlp;
+mod over_postgres;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod program;
 mod refusals;
 mod run;

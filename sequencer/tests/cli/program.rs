@@ -62,7 +62,12 @@ impl Folder {
 
     /// Runs a line as a person pastes it.
     pub(crate) fn shell(&self, line: &str) -> Ended {
-        Program::start(Command::new("sh").args(["-c", line]), self.0.path()).end()
+        self.start_shell(line).end()
+    }
+
+    /// Starts such a line, of which `exec` makes one process.
+    pub(crate) fn start_shell(&self, line: &str) -> Program {
+        Program::start(Command::new("sh").args(["-c", line]), self.0.path())
     }
 
     /// Starts `serve`; gives it with the address of its API.

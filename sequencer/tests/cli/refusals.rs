@@ -38,7 +38,7 @@ fn something_else_than_a_store_is_not_judged() {
     let missing = Folder::new();
     missing.run(&["verify"]).refused(1, "there is no store at data/sequencer.db");
     assert!(!missing.path("data").exists(), "verify creates nothing");
-    let elsewhere = missing.run(&["verify", "--database-url", "postgres://db/ves"]);
+    let elsewhere = missing.run(&["verify", "--database-url", "mysql://db/ves"]);
     elsewhere.refused(1, "DATABASE_URL must begin with `sqlite://`");
 }
 

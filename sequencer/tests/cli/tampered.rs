@@ -30,7 +30,7 @@ fn sound() -> Folder {
     folder
 }
 
-fn assert_names(found: &Ended, kinds: &[&str], sql: &str) {
+pub(crate) fn assert_names(found: &Ended, kinds: &[&str], sql: &str) {
     assert_eq!(found.code, Some(3), "{sql}\n{}{}", found.stdout, found.stderr);
     for kind in kinds {
         let named = found
@@ -43,7 +43,7 @@ fn assert_names(found: &Ended, kinds: &[&str], sql: &str) {
 }
 
 /// What is done to the store, and which kinds of violation it must show.
-const CASES: &[(&str, &[&str])] = &[
+pub(crate) const CASES: &[(&str, &[&str])] = &[
     ("UPDATE events SET payload = '{}' WHERE sequence_number = 1", &["payload_hash"]),
     ("UPDATE events SET payload = '{' WHERE sequence_number = 1", &["payload_hash"]),
     ("UPDATE events SET event_type = 'x' WHERE sequence_number = 2", &["signature", "root"]),
