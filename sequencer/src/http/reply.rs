@@ -4,15 +4,14 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use futures_util::stream::poll_fn;
 use serde::Serialize;
-use tokio::sync::mpsc;
 use warp::Reply as _;
 use warp::http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
 use crate::error::{ApiError, ApiResult, Code};
+use crate::stream::Parts;
 
 /// A successful answer, or one with a status of its own such as readiness.
 pub struct Reply {
@@ -24,7 +23,7 @@ pub struct Reply {
 enum Body {
     Whole(Bytes),
     /// Parts as they come; the answer ends when their sender is gone.
-    Parts(mpsc::Receiver<Bytes>),
+    Parts(Parts),
 }
 
 impl Reply {
@@ -54,7 +53,7 @@ impl Reply {
 
     /// 200 with a body that is made while it is read. Its connection serves nothing else.
     #[must_use]
-    pub fn stream(content_type: &'static str, parts: mpsc::Receiver<Bytes>) -> Self {
+    pub fn stream(content_type: &'static str, parts: Parts) -> Self {
         Self { status: StatusCode::OK, content_type, body: Body::Parts(parts) }
     }
 
@@ -72,8 +71,7 @@ impl Reply {
         let is_stream = self.is_stream();
         let mut response = match self.body {
             Body::Whole(bytes) => Response::new(bytes.into()),
-            Body::Parts(mut parts) => {
-                let parts = poll_fn(move |context| parts.poll_recv(context));
+            Body::Parts(parts) => {
                 warp::reply::stream(parts.map(Ok::<_, Infallible>)).into_response()
             }
         };

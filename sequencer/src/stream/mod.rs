@@ -3,8 +3,8 @@
 //! [`heads`](Heads) knows how far each followed stream goes: at once from the committer of this
 //! process, within [`POLL`](heads::POLL) from the store for what other processes committed.
 //! `pages` reads and encodes events once for all subscribers. A `subscriber` takes pages to one
-//! client as fast as that client reads. Nothing is skipped: what is not in memory any more is
-//! read from the store.
+//! client as fast as that client reads: a page is made when the one before is taken. Nothing is
+//! skipped: what is not in memory any more is read from the store.
 
 mod format;
 mod heads;
@@ -15,10 +15,9 @@ mod subscriber;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use catalog::SequencerMetrics;
 use catalog::label::ShedReason;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use ves::Stream;
 
@@ -30,6 +29,7 @@ use crate::store::Store;
 pub use format::Format;
 pub use heads::Heads;
 use outlet::Outlet;
+pub use outlet::Parts;
 use pages::Pages;
 use subscriber::Subscriber;
 
@@ -105,12 +105,12 @@ impl Live {
         &self.heads
     }
 
-    /// Begins to send; the parts of the answer's body come out of the receiver.
+    /// Begins to send.
     ///
     /// # Errors
     /// `OVERLOADED` when there are too many subscribers, `SEQUENCE_GAP` when the wanted number is
     /// beyond the next one, or the store's failure.
-    pub async fn open(self: &Arc<Self>, wanted: Subscription) -> ApiResult<mpsc::Receiver<Bytes>> {
+    pub async fn open(self: &Arc<Self>, wanted: Subscription) -> ApiResult<Parts> {
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
             self.metrics.requests_shed[ShedReason::StreamSubscribers].inc();
             let message = "too many streams are open; try again later or at another replica";
@@ -125,11 +125,11 @@ impl Live {
                 .with_details(serde_json::json!({ "head_sequence": head })));
         }
         self.heads.advance(wanted.stream, head);
-        let (sender, body) = mpsc::channel(1);
-        let outlet = Outlet::new(sender, wanted.format.heartbeat(), &self.policy);
+        let scarce = self.pages.scarce();
+        let (outlet, parts) = Outlet::new(wanted.format.heartbeat(), &self.policy, scarce);
         let subscriber = Subscriber::new(Arc::clone(self), wanted, heads, outlet, room);
         tokio::spawn(subscriber.run());
-        Ok(body)
+        Ok(parts)
     }
 
     /// Learns what other processes commit, until told to stop.

@@ -1,41 +1,45 @@
 //! Events read, signed and encoded once for all who follow a stream, within a bound of bytes.
 //!
-//! A stream is cut into blocks of [`BLOCK`] numbers. A block grows while its numbers are given
-//! and is kept in memory as long as others are not asked for more; the rest is read again. Every
-//! byte of encoded events holds its part of one budget, wherever it is: in a block, or on its
-//! way to a client that reads slowly.
+//! Pages are kept by their first number as long as others are not asked for more; the rest is
+//! read again. A page never crosses a multiple of [`BLOCK`], so that subscribers who begin at any
+//! number soon ask for the same pages. Every byte of encoded events holds its part of one budget,
+//! wherever it is: kept here, or on its way to a client that reads slowly.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use catalog::SequencerMetrics;
-use quick_cache::sync::DefaultLifecycle;
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync::Cache};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use ves::{EventRecord, Stream};
 
 use super::format::Format;
 use crate::identity::Identity;
 use crate::store::{Store, StoreError, StoredEvent};
 
-/// Numbers of a block: few enough that a block of the largest payloads fits the memory, enough
-/// that a read is worth its trip.
-const BLOCK: u64 = 16;
-/// Bytes of payload after which a read ends; a block of large events grows by several reads.
-const READ_BYTES: usize = 1 << 20;
-/// Bytes of a chunk: what a client that does not read keeps in memory, three times at most.
-const CHUNK_BYTES: usize = 16 << 10;
+/// Numbers read at once, at most: what is kept of a busy stream is worth its trip.
+const BLOCK: u64 = 64;
+/// Bytes of payload after which a read ends.
+const READ_BYTES: usize = 256 << 10;
+/// Bytes after which a page ends, with the event that reaches them: what a client that does not
+/// read keeps in memory, twice at most.
+const PAGE_BYTES: usize = 16 << 10;
+/// About what an event without its payload takes: one allocation for a large one.
+const ENVELOPE_BYTES: usize = 4 << 10;
+/// What keeping a page takes beside its bytes.
+const ENTRY_BYTES: u64 = 256;
 /// Reads at once, so that open streams leave the store's connections to requests.
 const READS: usize = 2;
-/// Longest wait for memory; those who read slowly give it back or are cut.
-const MEMORY_PATIENCE: Duration = Duration::from_secs(1);
+/// Longest wait for memory; those who read slowly give it back sooner or are cut.
+const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
 
 type Key = (Stream, Format, u64);
-type Blocks =
-    Cache<Key, Arc<Block>, ByBytes, DefaultHashBuilder, DefaultLifecycle<Key, Arc<Block>>>;
+type Kept = Cache<Key, Page, ByBytes, DefaultHashBuilder, DefaultLifecycle<Key, Page>>;
 
 /// What a subscriber gives to its client next.
+#[derive(Clone)]
 pub(super) struct Page {
     /// Whole encoded events.
     pub(super) bytes: Bytes,
@@ -43,50 +47,12 @@ pub(super) struct Page {
     pub(super) next: u64,
 }
 
-/// Encoded events, each whole, with consecutive numbers.
-#[derive(Clone)]
-struct Chunk {
-    first: u64,
-    /// Where each event ends.
-    ends: Vec<usize>,
-    bytes: Bytes,
-}
-
-impl Chunk {
-    /// The number after its last event.
-    fn next(&self) -> u64 {
-        self.first + self.ends.len() as u64
-    }
-
-    /// Its events from a number on that it holds.
-    fn page(&self, from: u64) -> Page {
-        let before = usize::try_from(from - self.first).unwrap_or(usize::MAX);
-        let start = before.checked_sub(1).map_or(0, |place| self.ends[place]);
-        Page { bytes: self.bytes.slice(start..), next: self.next() }
-    }
-}
-
-/// Events of a block from its first number on.
-#[derive(Clone, Default)]
-struct Block(Vec<Chunk>);
-
-impl Block {
-    fn page(&self, from: u64) -> Option<Page> {
-        let chunk = self.0.iter().find(|chunk| from < chunk.next())?;
-        Some(chunk.page(from))
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.iter().map(|chunk| chunk.bytes.len()).sum()
-    }
-}
-
 #[derive(Clone)]
 struct ByBytes;
 
-impl Weighter<Key, Arc<Block>> for ByBytes {
-    fn weight(&self, _: &Key, block: &Arc<Block>) -> u64 {
-        block.bytes() as u64 + 256
+impl Weighter<Key, Page> for ByBytes {
+    fn weight(&self, _: &Key, page: &Page) -> u64 {
+        page.bytes.len() as u64 + ENTRY_BYTES
     }
 }
 
@@ -107,10 +73,12 @@ pub(super) struct Pages {
     store: Arc<dyn Store>,
     identity: Arc<Identity>,
     metrics: Arc<SequencerMetrics>,
-    blocks: Blocks,
-    /// The budget in bytes. Blocks take at most half of it; the other half is on its way.
+    kept: Kept,
+    /// The budget in bytes. What is kept takes at most half of it.
     memory: Arc<Semaphore>,
     half: u32,
+    /// How many wait for memory.
+    scarce: watch::Sender<usize>,
     reads: Semaphore,
 }
 
@@ -122,7 +90,7 @@ impl Pages {
         buffer_bytes: usize,
     ) -> Self {
         let half = u32::try_from(buffer_bytes / 2).unwrap_or(u32::MAX);
-        // One shard: a block may then weigh as much as all of them.
+        // One shard: a page may then weigh as much as all of them.
         let options = OptionsBuilder::new()
             .shards(1)
             .estimated_items_capacity(1024)
@@ -134,9 +102,10 @@ impl Pages {
             store: Arc::clone(store),
             identity: Arc::clone(identity),
             metrics: Arc::clone(metrics),
-            blocks: Cache::with_options(options, ByBytes, hash, lifecycle),
+            kept: Cache::with_options(options, ByBytes, hash, lifecycle),
             memory: Arc::new(Semaphore::new(buffer_bytes)),
             half,
+            scarce: watch::channel(0).0,
             reads: Semaphore::new(READS),
         }
     }
@@ -145,7 +114,7 @@ impl Pages {
     ///
     /// # Errors
     /// The store's failure, [`StoreError::Gap`] also when the log ends before the head. Without
-    /// memory for a second it is [`StoreError::Failed`]: try again.
+    /// memory for a while it is [`StoreError::Failed`]: try again.
     pub(super) async fn page(
         &self,
         stream: Stream,
@@ -153,64 +122,55 @@ impl Pages {
         from: u64,
         head: u64,
     ) -> Result<Page, StoreError> {
-        let number = (from - 1) / BLOCK;
-        let key = (stream, format, number);
-        let known = || self.blocks.get(&key);
-        if let Some(page) = known().and_then(|block| block.page(from)) {
+        let kept = || self.kept.get(&(stream, format, from));
+        if let Some(page) = kept() {
             return Ok(page);
         }
         let _reading = self.reads.acquire().await;
         // Others wanted the same and were first.
-        let block = known();
-        if let Some(page) = block.as_ref().and_then(|block| block.page(from)) {
+        if let Some(page) = kept() {
             return Ok(page);
         }
-        let mut block = block.map_or_else(Block::default, |block| Block::clone(&block));
-        let last = head.min((number + 1) * BLOCK);
-        loop {
-            let start = block.0.last().map_or(number * BLOCK + 1, Chunk::next);
-            block.0.extend(self.read(stream, format, start, last).await?);
-            if let Some(page) = block.page(from) {
-                self.blocks.insert(key, Arc::new(block));
-                return Ok(page);
-            }
-        }
-    }
-
-    async fn read(
-        &self,
-        stream: Stream,
-        format: Format,
-        start: u64,
-        last: u64,
-    ) -> Result<Vec<Chunk>, StoreError> {
-        let limit = u32::try_from(last + 1 - start).unwrap_or(u32::MAX);
-        let (events, head) = self.store.events(stream, start, limit, READ_BYTES).await?;
-        if events.is_empty() {
-            return Err(StoreError::Gap { missing: start, head });
-        }
+        let last = head.min(from.next_multiple_of(BLOCK));
+        let limit = u32::try_from(last + 1 - from).unwrap_or(u32::MAX);
+        let (events, head) = self.store.events(stream, from, limit, READ_BYTES).await?;
         let texts = self.encode(format, events);
         let total = texts.iter().map(|(text, _)| text.len()).sum::<usize>();
         let total = u32::try_from(total).unwrap_or(u32::MAX).min(self.half);
-        let memory = Arc::clone(&self.memory).acquire_many_owned(total);
-        let memory = tokio::time::timeout(MEMORY_PATIENCE, memory).await;
-        let Ok(Ok(mut memory)) = memory else {
-            return Err(StoreError::Failed(anyhow::anyhow!("slow readers hold the memory")));
-        };
-        let mut first = start;
-        let chunks = texts.into_iter().map(|(text, ends)| {
+        let mut memory = self.reserve(total).await?;
+        let (mut first, mut wanted) = (from, None);
+        for (text, count) in texts {
             let share = text.len().min(memory.num_permits());
-            let held = Held { text, _memory: memory.split(share) };
-            let chunk = Chunk { first, ends, bytes: Bytes::from_owner(held) };
-            first = chunk.next();
-            chunk
-        });
-        Ok(chunks.collect())
+            let bytes = Bytes::from_owner(Held { text, _memory: memory.split(share) });
+            let page = Page { bytes, next: first + count };
+            wanted.get_or_insert_with(|| page.clone());
+            let key = (stream, format, std::mem::replace(&mut first, page.next));
+            self.kept.insert(key, page);
+        }
+        wanted.ok_or(StoreError::Gap { missing: from, head })
     }
 
-    /// Texts of whole events and where each event ends in them.
-    fn encode(&self, format: Format, events: Vec<StoredEvent>) -> Vec<(String, Vec<usize>)> {
-        let mut chunks: Vec<(String, Vec<usize>)> = Vec::new();
+    /// A part of the budget. While somebody waits for it, slow readers are cut sooner.
+    async fn reserve(&self, bytes: u32) -> Result<OwnedSemaphorePermit, StoreError> {
+        if let Ok(memory) = Arc::clone(&self.memory).try_acquire_many_owned(bytes) {
+            return Ok(memory);
+        }
+        let _waiting = Waiting::new(&self.scarce);
+        let memory = Arc::clone(&self.memory).acquire_many_owned(bytes);
+        match tokio::time::timeout(MEMORY_PATIENCE, memory).await {
+            Ok(Ok(memory)) => Ok(memory),
+            _ => Err(StoreError::Failed(anyhow::anyhow!("slow readers hold the memory"))),
+        }
+    }
+
+    /// How many wait for memory.
+    pub(super) fn scarce(&self) -> watch::Receiver<usize> {
+        self.scarce.subscribe()
+    }
+
+    /// Texts of whole events, and how many are in each.
+    fn encode(&self, format: Format, events: Vec<StoredEvent>) -> Vec<(String, u64)> {
+        let mut texts: Vec<(String, u64)> = Vec::new();
         for StoredEvent { event, signing_hash, placement } in events {
             self.metrics.receipts_signed.inc();
             let (stream, event_id) = (event.stream, event.event_id);
@@ -218,17 +178,34 @@ impl Pages {
             let (sequence_number, sequenced_at) =
                 (placement.sequence_number, placement.sequenced_at);
             let record = EventRecord { event, sequence_number, sequenced_at, receipt };
-            if chunks.last().is_none_or(|(text, _)| text.len() >= CHUNK_BYTES) {
-                chunks.push((String::new(), Vec::new()));
+            if texts.last().is_none_or(|(text, _)| text.len() >= PAGE_BYTES) {
+                texts.push((String::new(), 0));
             }
-            if let Some((text, ends)) = chunks.last_mut() {
+            if let Some((text, count)) = texts.last_mut() {
+                text.reserve(record.event.payload.as_str().len() + ENVELOPE_BYTES);
                 format.write_event(text, &record);
-                ends.push(text.len());
+                *count += 1;
             }
         }
-        for (text, _) in &mut chunks {
+        for (text, _) in &mut texts {
             text.shrink_to_fit();
         }
-        chunks
+        texts
+    }
+}
+
+/// Counts one who waits.
+struct Waiting<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Waiting<'a> {
+    fn new(scarce: &'a watch::Sender<usize>) -> Self {
+        scarce.send_modify(|waiting| *waiting += 1);
+        Self(scarce)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|waiting| *waiting -= 1);
     }
 }

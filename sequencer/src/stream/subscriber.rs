@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use ves::Stream;
 use warp::http::StatusCode;
 
@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_millis(500);
 const CHECK: Duration = Duration::from_secs(2);
 /// Longest wait for the store's answer about a credential.
 const CHECK_PATIENCE: Duration = Duration::from_millis(500);
-/// Time for a last message, and then for the connection to end, when the process stops.
+/// Time for a last message and for the connection to end, when the process stops.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Why a stream ends.
@@ -32,8 +32,13 @@ pub(super) enum End {
     Gone,
     /// The process stops.
     Draining,
-    /// The client is too slow, with the reason.
-    Lagged(&'static str),
+    /// The client is too slow.
+    Lagged {
+        /// In words.
+        reason: &'static str,
+        /// Time for the last message and for the connection to end.
+        patience: Duration,
+    },
     /// It cannot go on: the log is damaged, or the credential ended.
     Failed(ApiError),
 }
@@ -86,8 +91,10 @@ impl Subscriber {
             let lag = head - self.next;
             least_lag = least_lag.min(lag);
             if lag - least_lag > self.live.policy.max_lag_events {
-                return Err(End::Lagged("it falls behind by more than STREAM_MAX_LAG_EVENTS"));
+                let reason = "it falls behind by more than STREAM_MAX_LAG_EVENTS";
+                return Err(End::Lagged { reason, patience: self.live.policy.stall });
             }
+            self.outlet.ready().await?;
             let page = self.live.pages.page(stream, format, self.next, head);
             match self.outlet.wait(page).await? {
                 Ok(page) => {
@@ -118,15 +125,16 @@ impl Subscriber {
         let Some((name, mut members)) = describe(&end) else { return };
         members["resume_from"] = resume_from.into();
         let mut patience = LAST_WORDS;
-        if let End::Lagged(reason) = end {
+        if let End::Lagged { reason, patience: own } = end {
             live.metrics.live.lagged.inc();
             let key = wanted.caller.key_prefix();
             tracing::info!(key, resume_from, reason, "a reader was too slow and is cut");
-            patience = live.policy.stall;
+            patience = own;
         }
-        self.outlet.finish(wanted.format.notice(name, members), patience).await;
+        let deadline = Instant::now() + patience;
+        self.outlet.finish(wanted.format.notice(name, members), deadline).await;
         // The answer says `connection: close`: it ends by itself as soon as all is taken.
-        if timeout(patience, wanted.connection.cancelled()).await.is_err() {
+        if timeout_at(deadline, wanted.connection.cancelled()).await.is_err() {
             wanted.connection.cancel();
         }
     }
@@ -137,7 +145,7 @@ fn describe(end: &End) -> Option<(&'static str, Value)> {
     match end {
         End::Gone => None,
         End::Draining => Some(("draining", json!({}))),
-        End::Lagged(reason) => Some(("lagged", json!({ "reason": reason }))),
+        End::Lagged { reason, .. } => Some(("lagged", json!({ "reason": reason }))),
         End::Failed(error) => Some((
             "failed",
             json!({

@@ -64,7 +64,8 @@ async fn a_store_that_fails_keeps_the_stream_and_loses_nothing() {
     // In memory still is what was read before; the rest waits.
     let mut other = Follower::from(&app.client, agent.stream, 17).await;
     for _ in 0..2 {
-        assert_eq!(other.message().await.unwrap().name, "heartbeat");
+        let message = other.message().await.unwrap();
+        assert_eq!(message.name, "heartbeat", "{message:?}");
     }
     behind.execute("ALTER TABLE events_away RENAME TO events").await;
     other.expect(17..=40).await;
@@ -78,16 +79,16 @@ async fn a_store_that_fails_keeps_the_stream_and_loses_nothing() {
 async fn a_hole_in_the_log_ends_the_stream_and_is_never_passed() {
     let app = TestApp::start().await;
     let agent = app.agent().await;
-    app.fill(&agent, 60).await;
-    let remove = "DELETE FROM events WHERE sequence_number = 40";
+    app.fill(&agent, 90).await;
+    let remove = "DELETE FROM events WHERE sequence_number = 70";
     app.behind().await.execute(remove).await;
     for accept in FORMATS {
         let mut follower = Follower::open(&app.client, agent.stream, accept).await;
-        follower.expect(1..=32).await;
+        follower.expect(1..=64).await;
         let last = follower.next().await;
         assert_eq!(last.data["code"], "SEQUENCE_GAP", "{last:?}");
-        assert_eq!(last.data["details"]["missing_sequence"], 40);
-        assert_eq!(last.resume_from("failed"), 33);
+        assert_eq!(last.data["details"]["missing_sequence"], 70);
+        assert_eq!(last.resume_from("failed"), 65);
         assert!(follower.message().await.is_none());
     }
     app.stop().await;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -11,8 +12,9 @@ use ves::Stream;
 
 use crate::agent::Agent;
 use crate::client::Client;
-use crate::follower::path;
-use crate::process::Process;
+use crate::follower::{FORMATS, Follower, path};
+use crate::process::{Process, command};
+use crate::stream::slow::unread;
 
 /// Subscribers at once.
 const CROWD: usize = 1_000;
@@ -103,4 +105,36 @@ async fn a_thousand_subscribers_get_every_event_in_bounded_memory() {
     );
     let allowed = before + SUBSCRIBER_KIB * CROWD as u64;
     assert!(most < allowed, "{most} KiB are more than {allowed} KiB");
+}
+
+/// What is on its way to readers that take nothing comes out of one budget, here of 8 MiB. They
+/// once kept another reader waiting for seven minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_stop_share_one_budget_of_memory_and_leave_it_to_others() {
+    let folder = TempDir::new().unwrap();
+    let flags = ["--stream-buffer-bytes=8388608", "--stream-stall-secs=3"];
+    let process = Process::run(command(folder.path(), &flags), folder.path());
+    let (client, agent) = (process.client.clone(), Agent::new());
+    client.post("/api/v1/agents/keys", &agent.key_body()).await.ok();
+    let payload = json!({ "x": "x".repeat(256 << 10) });
+    for _ in 0..20 {
+        let large = || agent.event_with(|draft| draft.payload = payload.clone());
+        assert_eq!(client.ingest(&[large(), large(), large()]).await.events_accepted, 3);
+    }
+    let before = memory(&process, "VmHWM:");
+    let mut stopped = Vec::new();
+    for place in 0..200 {
+        stopped.push(unread(&client, agent.stream, 1 + place % 60).await);
+    }
+    // It waits for those that hold the memory, and they are cut.
+    let mut follower = Follower::open(&client, agent.stream, FORMATS[0]).await;
+    let begun = Instant::now();
+    follower.expect(1..=60).await;
+    let most = memory(&process, "VmHWM:");
+    println!(
+        "200 readers that stop: RSS {before} KiB before, {most} KiB at most; another reader had \
+         all after {:?}",
+        begun.elapsed()
+    );
+    assert!(most < before + (64 << 10), "{most} KiB");
 }

@@ -9,21 +9,21 @@ use ves::Stream;
 
 use crate::agent::Agent;
 use crate::answer::eventually;
-use crate::app::{Client, ROOT_KEY, TestApp};
+use crate::app::{Client, TestApp};
 use crate::follower::{Follower, Message, path};
 
 /// Longest wait for what must happen.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A connection that asks for a stream and reads nothing until told to.
-async fn unread(client: &Client, stream: Stream) -> TcpStream {
+pub(super) async fn unread(client: &Client, stream: Stream, from: u64) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(16 << 10).unwrap();
     let address = client.base.strip_prefix("http://").unwrap().parse().unwrap();
     let mut connection = socket.connect(address).await.unwrap();
-    let path = path(stream, "");
+    let (path, key) = (path(stream, &format!("&from={from}")), &client.key);
     let head = format!(
-        "GET {path} HTTP/1.1\r\nhost: t\r\nauthorization: ApiKey {ROOT_KEY}\r\n\
+        "GET {path} HTTP/1.1\r\nhost: t\r\nauthorization: ApiKey {key}\r\n\
          accept: application/x-ndjson\r\n\r\n"
     );
     connection.write_all(head.as_bytes()).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_reader_that_stops_is_cut_and_goes_on_without_a_hole() {
     let app = TestApp::start_with(&["--stream-stall-secs=2"]).await;
     let agent = app.agent().await;
     fill_with_large(&app, &agent).await;
-    let mut connection = unread(&app.client, agent.stream).await;
+    let mut connection = unread(&app.client, agent.stream, 1).await;
     let cut = || async { (figure(&app, "stream_lagged_total").await == 1.0).then_some(()) };
     eventually(LIMIT, cut).await;
     let (messages, complete) = read_all(&mut connection).await;
@@ -108,7 +108,7 @@ async fn a_reader_that_never_reads_loses_its_connection() {
     let app = TestApp::start_with(&["--stream-stall-secs=1"]).await;
     let agent = app.agent().await;
     fill_with_large(&app, &agent).await;
-    let mut connection = unread(&app.client, agent.stream).await;
+    let mut connection = unread(&app.client, agent.stream, 1).await;
     let open = |expect| {
         let app = &app;
         move || async move { (figure(app, "stream_subscribers").await == expect).then_some(()) }
@@ -126,7 +126,7 @@ async fn a_reader_that_falls_behind_is_cut_and_goes_on_without_a_hole() {
     let app = TestApp::start_with(&["--stream-max-lag-events=50"]).await;
     let agent = app.agent().await;
     fill_with_large(&app, &agent).await;
-    let mut connection = unread(&app.client, agent.stream).await;
+    let mut connection = unread(&app.client, agent.stream, 1).await;
     // Until its buffers are full.
     let mut sent = (0.0, Instant::now());
     loop {
@@ -151,7 +151,7 @@ async fn a_reader_that_stops_does_not_hold_up_a_stop() {
     let mut app = TestApp::start().await;
     let agent = app.agent().await;
     fill_with_large(&app, &agent).await;
-    let connection = unread(&app.client, agent.stream).await;
+    let connection = unread(&app.client, agent.stream, 1).await;
     let sending = || async { (figure(&app, "stream_events_sent_total").await > 0.0).then_some(()) };
     eventually(LIMIT, sending).await;
     let since = Instant::now();
