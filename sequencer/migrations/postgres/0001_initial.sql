@@ -17,6 +17,7 @@ CREATE TABLE streams (
     head_sequence      BIGINT NOT NULL,
     updated_at         BIGINT NOT NULL, -- sequenced_at of the head: never decreases
     committed_sequence BIGINT NOT NULL DEFAULT 0,
+    key_epoch          BIGINT NOT NULL DEFAULT 0, -- grows when a key of the tenant ends
     PRIMARY KEY (tenant_id, store_id)
 ) WITH (fillfactor = 50);
 

@@ -16,6 +16,8 @@ pub(super) struct Group<'a, R> {
     pub(super) row: R,
     /// False until the stream has its first event.
     pub(super) exists: bool,
+    /// Grows when a key of the tenant ends, where others may end keys.
+    pub(super) key_epoch: u64,
     pub(super) facts: StreamFacts<'a>,
     /// Rows of known entities.
     pub(super) entities: HashMap<EntityKey<'a>, R>,
@@ -68,10 +70,11 @@ pub(super) fn all_accepted(outcomes: &[BatchOutcome]) -> bool {
 /// Fills the groups from memory as far as it reaches; true when nothing is missing.
 pub(super) fn recall<R: Copy>(known: &Known<R>, groups: &mut Groups<'_, R>) -> bool {
     let mut complete = true;
-    for (stream, Group { batches, row, exists, facts, entities, .. }) in groups {
+    for (stream, group) in groups {
+        let Group { batches, row, exists, key_epoch, facts, entities, .. } = group;
         let remembered = known.stream(stream);
         if let Some(remembered) = remembered {
-            (*row, *exists) = (remembered.row, true);
+            (*row, *exists, *key_epoch) = (remembered.row, true, remembered.key_epoch);
             facts.head_sequence = remembered.head_sequence;
             facts.updated_at = Some(remembered.updated_at);
         }
@@ -87,7 +90,7 @@ pub(super) fn recall<R: Copy>(known: &Known<R>, groups: &mut Groups<'_, R>) -> b
                 }
             }
             if let hash_map::Entry::Vacant(place) = facts.keys.entry(key) {
-                match known.key(stream.tenant_id, key) {
+                match remembered.and_then(|stream| stream.key(key)) {
                     Some(window) => {
                         place.insert(window);
                     }
@@ -103,14 +106,15 @@ pub(super) fn recall<R: Copy>(known: &Known<R>, groups: &mut Groups<'_, R>) -> b
 pub(super) fn remember<R: Copy>(known: &mut Known<R>, groups: Groups<'_, R>) {
     for (stream, group) in groups {
         let Some(updated_at) = group.facts.updated_at else { continue };
-        known.learn_stream(stream, group.row, group.facts.head_sequence, updated_at);
+        let end = (group.facts.head_sequence, updated_at);
+        known.learn_stream(stream, group.row, end, group.key_epoch);
         for (key, row) in group.entities {
             if let Some(&version) = group.facts.versions.get(&key) {
                 known.learn_entity(&stream, key, KnownEntity { row, version });
             }
         }
         for (key, window) in group.facts.keys {
-            known.learn_key(stream.tenant_id, key, window);
+            known.learn_key(&stream, key, window);
         }
     }
 }

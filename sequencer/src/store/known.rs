@@ -6,24 +6,26 @@
 
 use std::collections::HashMap;
 
-use uuid::Uuid;
 use ves::{KeyWindow, Stream, Timestamp};
 
 use super::sequencing::{AgentKeyName, EntityKey};
 
 /// Streams remembered; one more and all are forgotten.
 const MAX_STREAMS: usize = 10_000;
-/// Entities remembered; one more and all are forgotten.
-const MAX_ENTITIES: usize = 50_000;
-/// Keys remembered; one more and all are forgotten.
-const MAX_KEYS: usize = 10_000;
+/// Entities and keys remembered; one more and all are forgotten.
+const MAX_ENTRIES: usize = 60_000;
 
-/// A stream's end and its entities. `R` names a row in the driver's tables.
+/// A stream's end, its entities there, and keys of its tenant. `R` names a row in the driver's
+/// tables.
 pub(super) struct KnownStream<R> {
     pub(super) row: R,
     pub(super) head_sequence: u64,
     pub(super) updated_at: Timestamp,
+    /// Grows when a key of the tenant ends.
+    pub(super) key_epoch: u64,
     entities: HashMap<String, KnownEntity<R>>,
+    /// As they were read in this epoch.
+    keys: HashMap<AgentKeyName, KeyWindow>,
 }
 
 /// An entity's row and version.
@@ -37,9 +39,8 @@ pub(super) struct KnownEntity<R> {
 #[derive(Default)]
 pub(super) struct Known<R> {
     streams: HashMap<Stream, KnownStream<R>>,
-    /// Entities of all streams.
-    entities: usize,
-    keys: HashMap<(Uuid, AgentKeyName), KeyWindow>,
+    /// Entities and keys of all streams.
+    entries: usize,
 }
 
 impl<R: Copy> Known<R> {
@@ -47,28 +48,24 @@ impl<R: Copy> Known<R> {
         self.streams.get(stream)
     }
 
-    /// The window of a key of a tenant's agent.
-    pub(super) fn key(&self, tenant_id: Uuid, key: AgentKeyName) -> Option<KeyWindow> {
-        self.keys.get(&(tenant_id, key)).copied()
-    }
-
-    /// Where a stream ends now. Its entities stay.
+    /// Where a stream ends now. Its entities and keys stay.
     pub(super) fn learn_stream(
         &mut self,
         stream: Stream,
         row: R,
-        head_sequence: u64,
-        updated_at: Timestamp,
+        (head_sequence, updated_at): (u64, Timestamp),
+        key_epoch: u64,
     ) {
-        if self.streams.len() >= MAX_STREAMS {
-            self.streams.clear();
-            self.entities = 0;
+        if self.streams.len() >= MAX_STREAMS && !self.streams.contains_key(&stream) {
+            *self = Self { streams: HashMap::new(), entries: 0 };
         }
         let known = self.streams.entry(stream).or_insert_with(|| KnownStream {
             row,
             head_sequence,
             updated_at,
+            key_epoch,
             entities: HashMap::new(),
+            keys: HashMap::new(),
         });
         (known.head_sequence, known.updated_at) = (head_sequence, updated_at);
     }
@@ -80,45 +77,67 @@ impl<R: Copy> Known<R> {
         key: EntityKey<'_>,
         known: KnownEntity<R>,
     ) {
-        if self.entities >= MAX_ENTITIES {
-            self.streams.values_mut().for_each(|stream| stream.entities = HashMap::new());
-            self.entities = 0;
-        }
+        self.make_room();
         let Some(stream) = self.streams.get_mut(stream) else { return };
         let before = stream.entities.insert(name(key), known);
-        self.entities += usize::from(before.is_none());
+        self.entries += usize::from(before.is_none());
     }
 
-    pub(super) fn learn_key(&mut self, tenant_id: Uuid, key: AgentKeyName, window: KeyWindow) {
-        if self.keys.len() >= MAX_KEYS {
-            self.keys.clear();
+    /// A key of the tenant of a stream that was learnt before.
+    pub(super) fn learn_key(&mut self, stream: &Stream, key: AgentKeyName, window: KeyWindow) {
+        self.make_room();
+        let Some(stream) = self.streams.get_mut(stream) else { return };
+        let before = stream.keys.insert(key, window);
+        self.entries += usize::from(before.is_none());
+    }
+
+    fn make_room(&mut self) {
+        if self.entries >= MAX_ENTRIES {
+            for stream in self.streams.values_mut() {
+                (stream.entities, stream.keys) = (HashMap::new(), HashMap::new());
+            }
+            self.entries = 0;
         }
-        self.keys.insert((tenant_id, key), window);
     }
 
     /// Some key has another window now.
     pub(super) fn forget_keys(&mut self) {
-        self.keys.clear();
-    }
-
-    /// The stream was found to end here: where it was remembered to end elsewhere, somebody else
-    /// wrote to it, to whatever entities.
-    pub(super) fn found_stream(&mut self, stream: &Stream, head_sequence: u64) {
-        if self.stream(stream).is_some_and(|known| known.head_sequence != head_sequence) {
-            self.forget_stream(stream);
+        for stream in self.streams.values_mut() {
+            self.entries -= stream.keys.len();
+            stream.keys = HashMap::new();
         }
     }
 
-    /// Somebody else wrote to this stream.
-    pub(super) fn forget_stream(&mut self, stream: &Stream) {
-        let entities = self.streams.remove(stream).map_or(0, |known| known.entities.len());
-        self.entities -= entities;
+    /// The stream was found to end here, in this epoch. Where it was remembered otherwise, somebody
+    /// else wrote to it, to whatever entities, or ended a key.
+    pub(super) fn found_stream(
+        &mut self,
+        stream: &Stream,
+        (head_sequence, updated_at): (u64, Timestamp),
+        key_epoch: u64,
+    ) {
+        let Some(known) = self.streams.get_mut(stream) else { return };
+        if known.head_sequence != head_sequence {
+            self.entries -= known.entities.len();
+            known.entities = HashMap::new();
+        }
+        if known.key_epoch != key_epoch {
+            self.entries -= known.keys.len();
+            known.keys = HashMap::new();
+        }
+        (known.head_sequence, known.updated_at) = (head_sequence, updated_at);
+        known.key_epoch = key_epoch;
     }
 }
 
 impl<R: Copy> KnownStream<R> {
     pub(super) fn entity(&self, key: EntityKey<'_>) -> Option<KnownEntity<R>> {
         self.entities.get(&name(key)).copied()
+    }
+
+    /// The window of a key of the tenant.
+    pub(super) fn key(&self, key: AgentKeyName) -> Option<KeyWindow> {
+        self.keys.get(&key).copied()
     }
 }
 

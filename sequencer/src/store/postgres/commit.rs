@@ -1,10 +1,10 @@
 //! The group commit: one short transaction for everything that queued while the last one ran.
 //!
 //! New events on streams whose heads are remembered are one statement: it writes only if the heads
-//! and the keys are still what they were, under their locks, so nothing that was decided on the
-//! memory of this process is written against what a replica did meanwhile. Where the heads moved,
-//! or anything but acceptance comes out, the long way decides: lock the heads, read what the store
-//! has about the events, write, commit.
+//! are still what they were, and in the same epoch of keys, under their locks, so nothing that was
+//! decided on the memory of this process is written against what a replica did meanwhile. Where
+//! the heads moved, or anything but acceptance comes out, the long way decides: lock the heads,
+//! read what the store has about the events, write, commit.
 
 use std::sync::LazyLock;
 
@@ -15,8 +15,8 @@ use ves::{Stream, Timestamp};
 use super::super::group::{Group, Groups, all_accepted, decide_all, group, recall, remember};
 use super::super::known::Known;
 use super::super::{BatchOutcome, PreparedBatch, StoreError};
-use super::facts::{load_entities, load_events, load_keys, lock_heads};
-use super::rows::{HeadRows, KeyRows, PlacedRow, bind_events};
+use super::facts::{FIND_KEYS, LOCK_KEYS, load_entities, load_events, load_keys, lock_heads};
+use super::rows::{HeadRows, PlacedRow, bind_events};
 use super::writer::State;
 use super::{ATTEMPTS, PostgresStore, is_retryable, store_error};
 
@@ -45,29 +45,20 @@ fn insert_events(first: usize, from: &str, condition: &str) -> String {
     )
 }
 
-/// Everything at once, or nothing: heads as [`HeadRows`], keys as [`KeyRows`], events.
+/// Everything at once, or nothing: heads as [`HeadRows`], events.
 static WRITE_IF_UNCHANGED: LazyLock<String> = LazyLock::new(|| {
-    let insert = insert_events(11, ", still", "WHERE still.ok");
+    let insert = insert_events(7, ", still", "WHERE still.ok");
     format!(
         "WITH heads AS (
-            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int8[], $4::int8[], $5::int8[])
-                AS h (tenant_id, store_id, old_head, new_head, updated_at)
+            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int8[], $4::int8[], $5::int8[],
+                $6::int8[]) AS h (tenant_id, store_id, old_head, new_head, updated_at, key_epoch)
         ), locked AS MATERIALIZED (
             SELECT s.tenant_id FROM streams s JOIN heads h
                 ON s.tenant_id = h.tenant_id AND s.store_id = h.store_id
-            WHERE s.head_sequence = h.old_head
+            WHERE s.head_sequence = h.old_head AND s.key_epoch = h.key_epoch
             ORDER BY s.tenant_id, s.store_id FOR UPDATE OF s
-        ), good AS MATERIALIZED (
-            SELECT k.key_id FROM agent_keys k JOIN
-                unnest($6::uuid[], $7::uuid[], $8::int8[], $9::int8[], $10::int8[])
-                AS n (tenant_id, agent_id, key_id, valid_from, valid_to)
-                ON k.tenant_id = n.tenant_id AND k.agent_id = n.agent_id AND k.key_id = n.key_id
-            WHERE k.status = 'active' AND k.valid_from IS NOT DISTINCT FROM n.valid_from
-                AND k.valid_to IS NOT DISTINCT FROM n.valid_to
-            ORDER BY k.tenant_id, k.agent_id, k.key_id FOR SHARE OF k
         ), still AS MATERIALIZED (
-            SELECT (SELECT count(*) FROM locked) = cardinality($1::uuid[])
-                AND (SELECT count(*) FROM good) = cardinality($6::uuid[]) AS ok
+            SELECT (SELECT count(*) FROM locked) = cardinality($1::uuid[]) AS ok
         ), moved AS (
             UPDATE streams s SET head_sequence = h.new_head, updated_at = h.updated_at
             FROM heads h, still WHERE still.ok
@@ -78,19 +69,18 @@ static WRITE_IF_UNCHANGED: LazyLock<String> = LazyLock::new(|| {
 
 static WRITE_EVENTS: LazyLock<String> = LazyLock::new(|| insert_events(1, "", ""));
 
-/// Streams that have their first event. Fewer rows than asked: a replica was first.
+/// Streams that are to have their first event. Fewer rows than asked: a replica was first.
 const WRITE_STREAMS: &str = "
     INSERT INTO streams (tenant_id, store_id, head_sequence, updated_at)
-    SELECT h.tenant_id, h.store_id, h.new_head, h.updated_at
-    FROM unnest($1::uuid[], $2::uuid[], $3::int8[], $4::int8[], $5::int8[])
-        AS h (tenant_id, store_id, old_head, new_head, updated_at)
+    SELECT h.tenant_id, h.store_id, h.old_head, h.updated_at
+    FROM unnest($1::uuid[], $2::uuid[], $3::int8[], $4::int8[], $5::int8[], $6::int8[])
+        AS h (tenant_id, store_id, old_head, new_head, updated_at, key_epoch)
     WHERE h.old_head = 0 ORDER BY h.tenant_id, h.store_id
     ON CONFLICT (tenant_id, store_id) DO NOTHING";
-const WRITE_HEADS: &str = "
-    UPDATE streams s SET head_sequence = h.new_head, updated_at = h.updated_at
-    FROM unnest($1::uuid[], $2::uuid[], $3::int8[], $4::int8[], $5::int8[])
-        AS h (tenant_id, store_id, old_head, new_head, updated_at)
-    WHERE s.tenant_id = h.tenant_id AND s.store_id = h.store_id AND h.old_head > 0";
+
+/// Commits that lock at once after one that found its streams moved: where others write too, what
+/// is remembered is mostly over.
+const LOCKING_COMMITS: u32 = 32;
 
 /// What one try came to.
 enum Attempt {
@@ -168,14 +158,19 @@ async fn commit_on(
     now: Timestamp,
     key_version: u32,
 ) -> Result<Vec<BatchOutcome>, StoreError> {
-    let remembered = write_remembered(connection, state, batches, now, key_version).await;
-    if let Attempt::Done(outcomes) = remembered.or_else(Trouble::settle)? {
-        return Ok(outcomes);
+    if state.locking_commits > 0 {
+        state.locking_commits -= 1;
+    } else {
+        let remembered = write_remembered(connection, state, batches, now, key_version).await;
+        if let Attempt::Done(outcomes) = remembered.or_else(Trouble::settle)? {
+            return Ok(outcomes);
+        }
     }
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
         let mut transaction = connection.begin().await.map_err(store_error)?;
         let known = &mut state.known;
-        let written = write_locked(&mut transaction, known, batches, now, key_version).await;
+        let look = if attempt == 0 { Look::Quick } else { Look::Careful };
+        let written = write_locked(&mut transaction, known, batches, look, now, key_version).await;
         let (outcomes, groups) = match written {
             Ok(written) => written,
             Err(trouble) => {
@@ -210,26 +205,42 @@ async fn write_remembered(
         return Ok(Attempt::Disturbed);
     }
     if !complete {
-        // Read without a lock: while the head stays where it was, no entity has another version.
+        // Read without a lock: while head and epoch stay what they were, so do these.
         load_entities(connection, &mut groups).await?;
-        load_keys(connection, &mut groups).await?;
+        load_keys(connection, &mut groups, FIND_KEYS).await?;
     }
     let outcomes = decide_all(&mut groups, batches, now, key_version)?;
     let rows = placed(&groups);
     if !all_accepted(&outcomes) || rows.len() > ROWS_PER_STATEMENT {
         return Ok(Attempt::Disturbed);
     }
-    let query = sqlx::query(AssertSqlSafe(WRITE_IF_UNCHANGED.as_str()));
-    let query = KeyRows::of(&groups).bind(HeadRows::of(&groups).bind(query));
-    let written = bind_events(query, &rows).execute(&mut *connection).await?.rows_affected();
-    if written == rows.len() as u64 {
+    if write(connection, &HeadRows::of(&groups), &rows).await? {
         remember(&mut state.known, groups);
         return Ok(Attempt::Done(outcomes));
     }
-    // A head or a key is not what it was.
-    groups.keys().for_each(|stream| state.known.forget_stream(stream));
-    state.known.forget_keys();
+    state.locking_commits = LOCKING_COMMITS;
     Ok(Attempt::Disturbed)
+}
+
+/// Moves the heads and writes events; false, and nothing written, when a head or an epoch is not
+/// what it was.
+async fn write(
+    connection: &mut PgConnection,
+    heads: &HeadRows,
+    rows: &[PlacedRow<'_, '_>],
+) -> sqlx::Result<bool> {
+    let query = heads.bind(sqlx::query(AssertSqlSafe(WRITE_IF_UNCHANGED.as_str())));
+    let done = bind_events(query, rows).execute(connection).await?;
+    Ok(done.rows_affected() == rows.len() as u64)
+}
+
+/// What is asked about the events themselves.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Look {
+    /// Nothing: they are taken for new, and the unique keys contradict where they are not.
+    Quick,
+    /// Whether they and their commands are in the store.
+    Careful,
 }
 
 /// Locks, reads, decides and writes. Accepting nothing leaves no trace.
@@ -237,25 +248,45 @@ async fn write_locked<'a>(
     connection: &mut PgConnection,
     known: &mut Known<()>,
     batches: &'a [PreparedBatch],
+    look: Look,
     now: Timestamp,
     key_version: u32,
 ) -> Result<(Vec<BatchOutcome>, Groups<'a, ()>), Trouble> {
     let mut groups = group::<()>(batches);
     lock_heads(connection, &mut groups).await?;
     for (stream, group) in &groups {
-        known.found_stream(stream, group.facts.head_sequence);
+        if let Some(updated_at) = group.facts.updated_at {
+            known.found_stream(stream, (group.facts.head_sequence, updated_at), group.key_epoch);
+        }
     }
-    load_events(connection, &mut groups).await?;
+    let _ = recall(known, &mut groups);
+    if look == Look::Careful {
+        load_events(connection, &mut groups).await?;
+    }
     load_entities(connection, &mut groups).await?;
-    load_keys(connection, &mut groups).await?;
+    // The lock on its stream's row keeps a key from ending. A new stream has no row yet.
+    let all_locked = groups.values().all(|group| group.exists);
+    load_keys(connection, &mut groups, if all_locked { FIND_KEYS } else { LOCK_KEYS }).await?;
     let outcomes = decide_all(&mut groups, batches, now, key_version)?;
-    let heads = HeadRows::of(&groups);
-    let created = heads.bind(sqlx::query(WRITE_STREAMS)).execute(&mut *connection).await?;
-    if created.rows_affected() != heads.new_streams() {
+    if look == Look::Quick && !all_accepted(&outcomes) {
         return Err(Trouble::Disturbed);
     }
-    heads.bind(sqlx::query(WRITE_HEADS)).execute(&mut *connection).await?;
-    for rows in placed(&groups).chunks(ROWS_PER_STATEMENT) {
+    let rows = placed(&groups);
+    if rows.is_empty() {
+        return Ok((outcomes, groups));
+    }
+    let heads = HeadRows::of(&groups);
+    if heads.new_streams() > 0 {
+        let created = heads.bind(sqlx::query(WRITE_STREAMS)).execute(&mut *connection).await?;
+        if created.rows_affected() != heads.new_streams() {
+            return Err(Trouble::Disturbed);
+        }
+    }
+    let (first, more) = rows.split_at(rows.len().min(ROWS_PER_STATEMENT));
+    if !write(connection, &heads, first).await? {
+        return Err(Trouble::Disturbed);
+    }
+    for rows in more.chunks(ROWS_PER_STATEMENT) {
         let query = sqlx::query(AssertSqlSafe(WRITE_EVENTS.as_str()));
         bind_events(query, rows).execute(&mut *connection).await?;
     }

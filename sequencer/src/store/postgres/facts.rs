@@ -13,12 +13,18 @@ use super::super::sequencing::{Fingerprint, entity_of, key_of};
 use super::commit::Trouble;
 
 const LOCK_HEADS: &str = "
-    SELECT s.tenant_id, s.store_id, s.head_sequence, s.updated_at
+    SELECT s.tenant_id, s.store_id, s.head_sequence, s.updated_at, s.key_epoch
     FROM streams s JOIN unnest($1::uuid[], $2::uuid[]) AS n (tenant_id, store_id)
         ON s.tenant_id = n.tenant_id AND s.store_id = n.store_id
     ORDER BY s.tenant_id, s.store_id FOR UPDATE OF s";
-/// Keeps the keys from ending until the events have their numbers.
-const LOCK_KEYS: &str = "
+/// Windows of keys.
+pub(super) const FIND_KEYS: &str = "
+    SELECT k.tenant_id, k.agent_id, k.key_id, k.status, k.valid_from, k.valid_to, k.revoked_at
+    FROM agent_keys k JOIN unnest($1::uuid[], $2::uuid[], $3::int8[])
+        AS n (tenant_id, agent_id, key_id)
+        ON k.tenant_id = n.tenant_id AND k.agent_id = n.agent_id AND k.key_id = n.key_id";
+/// The same, and keeps the keys from ending until the transaction ends.
+pub(super) const LOCK_KEYS: &str = "
     SELECT k.tenant_id, k.agent_id, k.key_id, k.status, k.valid_from, k.valid_to, k.revoked_at
     FROM agent_keys k JOIN unnest($1::uuid[], $2::uuid[], $3::int8[])
         AS n (tenant_id, agent_id, key_id)
@@ -58,6 +64,7 @@ pub(super) async fn lock_heads(
         group.exists = true;
         group.facts.head_sequence = row::integer(found, "head_sequence")?;
         group.facts.updated_at = Some(row::time(found, "updated_at")?);
+        group.key_epoch = row::integer(found, "key_epoch")?;
     }
     Ok(())
 }
@@ -130,6 +137,7 @@ pub(super) async fn load_entities(
 pub(super) async fn load_keys(
     connection: &mut PgConnection,
     groups: &mut Groups<'_, ()>,
+    sql: &'static str,
 ) -> Result<(), Trouble> {
     let mut asked = BTreeSet::new();
     for (stream, group) in groups.iter() {
@@ -140,7 +148,7 @@ pub(super) async fn load_keys(
     if asked.is_empty() {
         return Ok(());
     }
-    let found = sqlx::query(LOCK_KEYS)
+    let found = sqlx::query(sql)
         .bind(asked.iter().map(|key| key.0).collect::<Vec<_>>())
         .bind(asked.iter().map(|key| key.1).collect::<Vec<_>>())
         .bind(asked.iter().map(|key| i64::from(key.2)).collect::<Vec<_>>())

@@ -134,25 +134,28 @@ impl PostgresStore {
     }
 }
 
+/// Before a key of a tenant ends: waits for the group commits under way on the tenant's streams,
+/// keeps further ones waiting, and begins an epoch, so that no process numbers an event on the
+/// window that it remembers. Streams before keys, in the order of the group commits.
+const BEGIN_EPOCH: &str = "
+    WITH locked AS MATERIALIZED (
+        SELECT store_id FROM streams WHERE tenant_id = $1 ORDER BY store_id FOR UPDATE
+    )
+    UPDATE streams s SET key_epoch = s.key_epoch + 1
+    FROM locked WHERE s.tenant_id = $1 AND s.store_id = locked.store_id";
+
 /// Ends a key after every event that was accepted, whatever the clocks of the replicas say.
 ///
-/// The row lock waits for the group commits that count on the key; the time is read after that, by
-/// a statement of its own, so it sees what they wrote.
+/// The lock on the key waits for the group commits that begin a stream. The time is read after
+/// that, by a statement of its own, so it sees what they wrote.
 async fn revoke(
     connection: &mut PgConnection,
     (tenant_id, agent_id, key_id): (Uuid, Uuid, u32),
     at: Timestamp,
 ) -> sqlx::Result<()> {
     let mut transaction = connection.begin().await?;
-    sqlx::query(
-        "SELECT key_id FROM agent_keys
-         WHERE tenant_id = $1 AND agent_id = $2 AND key_id = $3 FOR UPDATE",
-    )
-    .bind(tenant_id)
-    .bind(agent_id)
-    .bind(i64::from(key_id))
-    .execute(&mut *transaction)
-    .await?;
+    sqlx::query(BEGIN_EPOCH).bind(tenant_id).execute(&mut *transaction).await?;
+    lock_agent_keys(&mut transaction, tenant_id, agent_id).await?;
     // A second revocation keeps the time of the first: history was judged by it.
     sqlx::query(
         "UPDATE agent_keys SET status = 'revoked', revoked_at = COALESCE(revoked_at, greatest($4,
@@ -175,15 +178,8 @@ async fn rotate(
     ends_at: Timestamp,
 ) -> sqlx::Result<Inserted> {
     let mut transaction = connection.begin().await?;
-    // The lock first, then the time, as in [`revoke`].
-    sqlx::query(
-        "SELECT key_id FROM agent_keys WHERE tenant_id = $1 AND agent_id = $2
-         ORDER BY key_id FOR UPDATE",
-    )
-    .bind(key.tenant_id)
-    .bind(key.agent_id)
-    .execute(&mut *transaction)
-    .await?;
+    sqlx::query(BEGIN_EPOCH).bind(key.tenant_id).execute(&mut *transaction).await?;
+    lock_agent_keys(&mut transaction, key.tenant_id, key.agent_id).await?;
     if insert_agent_key(&mut transaction, key).await? == Inserted::Exists {
         transaction.rollback().await?;
         return Ok(Inserted::Exists);
@@ -205,6 +201,16 @@ async fn rotate(
     .await?;
     transaction.commit().await?;
     Ok(Inserted::Yes)
+}
+
+async fn lock_agent_keys(
+    connection: &mut PgConnection,
+    tenant_id: Uuid,
+    agent_id: Uuid,
+) -> sqlx::Result<()> {
+    let sql = "SELECT key_id FROM agent_keys WHERE tenant_id = $1 AND agent_id = $2
+        ORDER BY key_id FOR UPDATE";
+    sqlx::query(sql).bind(tenant_id).bind(agent_id).execute(connection).await.map(|_| ())
 }
 
 async fn insert_agent_key(

@@ -4,7 +4,7 @@ use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use uuid::Uuid;
-use ves::{Stream, Timestamp};
+use ves::Stream;
 
 use super::super::group::Groups;
 use super::super::sequencing::NewRow;
@@ -30,6 +30,7 @@ pub(super) struct HeadRows {
     old: Vec<i64>,
     new: Vec<i64>,
     updated: Vec<i64>,
+    epochs: Vec<i64>,
 }
 
 impl HeadRows {
@@ -43,6 +44,7 @@ impl HeadRows {
             heads.old.push(bound(first.placement.sequence_number - 1));
             heads.new.push(bound(group.facts.head_sequence));
             heads.updated.push(group.updated_at());
+            heads.epochs.push(bound(group.key_epoch));
         }
         heads
     }
@@ -52,7 +54,7 @@ impl HeadRows {
         self.old.iter().filter(|old| **old == 0).count() as u64
     }
 
-    /// Binds tenant, store, head before, head after, time.
+    /// Binds tenant, store, head before, head after, time, key epoch.
     pub(super) fn bind<'q>(&self, query: Statement<'q>) -> Statement<'q> {
         query
             .bind(self.tenants.clone())
@@ -60,47 +62,7 @@ impl HeadRows {
             .bind(self.old.clone())
             .bind(self.new.clone())
             .bind(self.updated.clone())
-    }
-}
-
-/// Keys and the windows that were found good.
-#[derive(Default)]
-pub(super) struct KeyRows {
-    tenants: Vec<Uuid>,
-    agents: Vec<Uuid>,
-    ids: Vec<i64>,
-    from: Vec<Option<i64>>,
-    to: Vec<Option<i64>>,
-}
-
-impl KeyRows {
-    /// Of every key in the groups, once.
-    pub(super) fn of(groups: &Groups<'_, ()>) -> Self {
-        let mut named = std::collections::BTreeMap::new();
-        for (stream, group) in groups {
-            for ((agent, id), window) in &group.facts.keys {
-                named.insert((stream.tenant_id, *agent, *id), *window);
-            }
-        }
-        let mut keys = Self::default();
-        for ((tenant, agent, id), window) in named {
-            keys.tenants.push(tenant);
-            keys.agents.push(agent);
-            keys.ids.push(id.into());
-            keys.from.push(window.valid_from.map(Timestamp::as_micros));
-            keys.to.push(window.valid_to.map(Timestamp::as_micros));
-        }
-        keys
-    }
-
-    /// Binds tenant, agent, key id, first and last good moment.
-    pub(super) fn bind<'q>(&self, query: Statement<'q>) -> Statement<'q> {
-        query
-            .bind(self.tenants.clone())
-            .bind(self.agents.clone())
-            .bind(self.ids.clone())
-            .bind(self.from.clone())
-            .bind(self.to.clone())
+            .bind(self.epochs.clone())
     }
 }
 

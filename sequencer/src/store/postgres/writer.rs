@@ -27,6 +27,8 @@ pub(super) struct State {
     /// Taken out while a commit runs and put back when it went well: after an error, a time-out or
     /// a cancellation it is gone, and with it whatever was half done on it.
     connection: Option<PgConnection>,
+    /// How many of the next commits lock before they read.
+    pub(super) locking_commits: u32,
     /// Emptied with every new connection.
     pub(super) known: Known<()>,
 }
@@ -37,7 +39,8 @@ impl Writer {
         statement_timeout: Duration,
         limit: Duration,
     ) -> Self {
-        let state = State { closed: false, connection: None, known: Known::default() };
+        let state =
+            State { closed: false, connection: None, locking_commits: 0, known: Known::default() };
         Self { options, statement_timeout, limit, state: Mutex::new(state) }
     }
 
