@@ -127,7 +127,7 @@ coverage: tools-test tools-coverage ## Run all tests and print the lines they re
 # Long forms, and what only root may do: small disks of its own, process 1 of a container. They
 # measure waits, so one at a time.
 .PHONY: faults
-faults: tools-test ## Break everything, in full: needs root and 15 minutes (ARGS="...")
+faults: tools-test ## Break everything, in full: needs root and 20 minutes (ARGS="...")
 	cargo test --locked -p sequencer --test faults -- --include-ignored --test-threads=1 $(ARGS)
 
 # The server answers as its contract says, whatever it is sent: all checks of schemathesis.

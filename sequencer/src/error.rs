@@ -182,6 +182,14 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::DiskFull => disk_full(),
+            StoreError::DiskRefuses(cause) => {
+                let message = "the disk of the store refuses to write, reads go on; repeat the \
+                               request, that is safe";
+                let error = Self::new(Code::ServiceUnavailable, message)
+                    .with_details(json!({ "reason": "disk_error" }))
+                    .retry_after(10);
+                Self { cause: Some(cause), ..error }
+            }
             StoreError::Unavailable { retry_after } => {
                 let seconds = u32::try_from(retry_after.as_millis().div_ceil(1_000));
                 let message = "the store does not answer and is left alone for a moment; repeat \

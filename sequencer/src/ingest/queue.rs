@@ -84,6 +84,9 @@ impl CommitQueue {
             Ok(outcome) => Ok(outcome),
             Err(error) => Err(match *error {
                 StoreError::DiskFull => StoreError::DiskFull.into(),
+                StoreError::DiskRefuses(_) => {
+                    StoreError::DiskRefuses(anyhow::anyhow!("the group commit failed")).into()
+                }
                 StoreError::Unavailable { retry_after } => {
                     StoreError::Unavailable { retry_after }.into()
                 }

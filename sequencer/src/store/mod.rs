@@ -40,6 +40,10 @@ pub enum StoreError {
     /// The disk is full; nothing was written.
     #[error("the disk of the store is full")]
     DiskFull,
+    /// The disk refuses to write or to sync, and reads go on; whether the write happened is
+    /// unknown, and repeating the request is safe.
+    #[error("the disk of the store refuses to write")]
+    DiskRefuses(#[source] anyhow::Error),
     /// The store did not answer or refused; whether a write happened is unknown, and repeating
     /// the request is safe.
     #[error("the store failed")]

@@ -112,10 +112,17 @@ async fn refused(process: &Process, load: &Load, fault: Fault) {
         client.try_ingest(&agent.events(2)).await,
         client.post("/api/v1/agents/keys", &Agent::new().key_body()).await,
     ];
+    let full = matches!(fault, Fault::Changes(Errno::NOSPC));
+    let reason = if full { "disk_full" } else { "disk_error" };
     for answer in answers {
         let error = answer.refused("SERVICE_UNAVAILABLE");
-        let full = matches!(fault, Fault::Changes(Errno::NOSPC));
-        assert_eq!(error["details"]["reason"] == "disk_full", full, "{fault:?}: {error}");
+        assert_eq!(error["details"]["reason"], reason, "{fault:?}: {error}");
+    }
+    // The circuit breaker took refused writes for a store that fails, and kept readers away.
+    for _ in 0..100 {
+        let error = client.try_ingest(&agent.events(1)).await.refused("SERVICE_UNAVAILABLE");
+        assert_eq!(error["details"]["reason"], reason, "{fault:?}: {error}");
+        client.head_sequence(agent.stream).await;
     }
     client.get("/health").await.ok();
     load.check(client, false).await;

@@ -109,14 +109,23 @@ impl Store for SqliteStore {
     }
 }
 
+/// `SQLITE_READONLY`, whatever its reason.
+const SQLITE_READONLY: u32 = 8;
 /// `SQLITE_FULL`: the disk has no room.
-const SQLITE_FULL: &str = "13";
+const SQLITE_FULL: u32 = 13;
+/// `SQLITE_IOERR` of what only writers do: write, sync, sync of the folder, truncate, delete, and
+/// growing the shared memory.
+const FAILED_WRITES: [u32; 6] = [778, 1034, 1290, 1546, 2570, 4874];
 
-/// What a driver error means for the caller.
+/// What a driver error means for the caller. A disk that refuses writes is no reason to keep
+/// readers away from the store, as the breaker does when it fails.
 fn store_error(error: sqlx::Error) -> StoreError {
     let code = error.as_database_error().and_then(|error| error.code());
-    if code.as_deref() == Some(SQLITE_FULL) {
-        return StoreError::DiskFull;
+    match code.and_then(|code| code.parse::<u32>().ok()) {
+        Some(SQLITE_FULL) => StoreError::DiskFull,
+        Some(code) if code & 0xff == SQLITE_READONLY || FAILED_WRITES.contains(&code) => {
+            StoreError::DiskRefuses(anyhow::Error::new(error))
+        }
+        _ => StoreError::Failed(anyhow::Error::new(error)),
     }
-    StoreError::Failed(anyhow::Error::new(error))
 }
