@@ -22,12 +22,14 @@ impl Leases for PostgresStore {
     ) -> Result<Option<Fence>, StoreError> {
         let _measured = self.measure(DbOperation::HoldLease);
         let mut connection = self.connection().await?;
-        // Its owner extends it; anybody takes it when it has ended, and begins an epoch.
+        // Its owner extends it; anybody takes it when it has ended, and begins an epoch. An end
+        // that no holder can have asked for is from a clock that was set back since.
         let sql = format!(
             "INSERT INTO leases (name, owner, epoch, expires_at) VALUES ($1, $2, 1, {NOW} + $3)
              ON CONFLICT (name) DO UPDATE SET owner = $2, expires_at = {NOW} + $3,
                 epoch = leases.epoch + CASE WHEN leases.owner = $2 THEN 0 ELSE 1 END
-             WHERE leases.owner = $2 OR leases.expires_at < {NOW}
+             WHERE leases.owner = $2
+                OR leases.expires_at NOT BETWEEN {NOW} AND {NOW} + 2 * $3
              RETURNING epoch"
         );
         let micros = i64::try_from(term.as_micros()).unwrap_or(i64::MAX);

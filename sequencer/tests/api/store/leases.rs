@@ -41,6 +41,16 @@ async fn a_lease_has_one_holder() {
     assert_eq!(two.hold_lease("work", b, LONG).await.unwrap(), None);
 }
 
+/// As when the database's clock was set back a day after its holder died.
+#[tokio::test]
+async fn a_lease_from_the_future_is_taken() {
+    let (one, two) = both().await;
+    let day = Duration::from_secs(86_400);
+    let first = one.hold_lease("work", Uuid::new_v4(), day).await.unwrap().unwrap();
+    let second = two.hold_lease("work", Uuid::new_v4(), LONG).await.unwrap().unwrap();
+    assert!(second.epoch > first.epoch);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_that_want_a_lease_one_has_it() {
     let (one, two) = both().await;
