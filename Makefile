@@ -181,7 +181,7 @@ release-binary:
 
 .PHONY: tools-test
 tools-test:
-	@scripts/tools.sh promtool libfaketime
+	@scripts/tools.sh promtool postgresql libfaketime
 
 .PHONY: tools-coverage
 tools-coverage:

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the development tools that are missing into .tools/bin. Silent when all are there.
 #
-#   scripts/tools.sh [cargo-deny] [cargo-llvm-cov] [libfaketime] [llvm] [promtool] [schemathesis]
-#                                                                        (default: all)
+#   scripts/tools.sh [cargo-deny] [cargo-llvm-cov] [libfaketime] [llvm] [postgresql] [promtool]
+#                    [schemathesis]                                      (default: all)
 #
 # A tool on PATH that is new enough is used as it is. What was built or downloaded once is kept
 # in TOOLS_CACHE (default: ~/.cache/stateset-sequencer-tools), so that the next clone on the same
@@ -289,18 +289,39 @@ fakes_time() { # LIBRARY
         [ "$(LD_PRELOAD=$1 FAKETIME='2001-02-03 04:05:06' date +%Y 2>/dev/null)" = 2001 ]
 }
 
-if [ $# = 0 ]; then set -- promtool libfaketime llvm cargo-llvm-cov cargo-deny schemathesis; fi
+# PostgreSQL as a system package: its server looks for its files where it was built for. With it
+# come openssl, which makes the certificates of the tests, and nothing is started.
+postgresql_server() {
+    if has_postgresql && command -v openssl >/dev/null; then return; fi
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing PostgreSQL"
+        apt-get -qq update >&2 || true
+        as_root_apt postgresql openssl || true
+    fi
+    if ! has_postgresql || ! command -v openssl >/dev/null; then
+        missing "PostgreSQL or openssl" "Install them (Debian: apt-get install postgresql openssl)."
+    fi
+}
+
+has_postgresql() {
+    command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+
+if [ $# = 0 ]; then
+    set -- promtool postgresql libfaketime llvm cargo-llvm-cov cargo-deny schemathesis
+fi
 for tool in "$@"; do
     case $tool in
         cargo-deny) cargo_tool cargo-deny $CARGO_DENY ;;
         cargo-llvm-cov) cargo_tool cargo-llvm-cov $CARGO_LLVM_COV ;;
         libfaketime) faketime_library ;;
         llvm) llvm_tools ;;
+        postgresql) postgresql_server ;;
         promtool) prometheus_tools ;;
         schemathesis) schemathesis_tool ;;
         *)
-            say "unknown tool '$tool'; known: cargo-deny cargo-llvm-cov libfaketime llvm promtool" \
-                "schemathesis"
+            say "unknown tool '$tool'; known: cargo-deny cargo-llvm-cov libfaketime llvm" \
+                "postgresql promtool schemathesis"
             exit 2
             ;;
     esac
