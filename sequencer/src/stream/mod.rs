@@ -1,7 +1,7 @@
 //! The live stream: every event of a stream in order, to whoever follows it.
 //!
 //! [`heads`](Heads) knows how far each followed stream goes: at once from the committer of this
-//! process, within [`POLL`](heads::POLL) from the store for what other processes committed.
+//! process, within `heads::POLL` from the store for what other processes committed.
 //! `pages` reads and encodes events once for all subscribers. A `subscriber` takes pages to one
 //! client as fast as that client reads: a page is made when the one before is taken. Nothing is
 //! skipped: what is not in memory any more is read from the store.
