@@ -118,15 +118,15 @@ impl Program {
         }
     }
 
-    /// Sends SIGINT, as Ctrl-C does.
-    pub(crate) fn interrupt(&self) {
+    /// Sends SIGTERM: a shell that was started in the background is deaf to SIGINT.
+    pub(crate) fn terminate(&self) {
         let pid = i32::try_from(self.child.id()).unwrap();
-        kill_process(Pid::from_raw(pid).unwrap(), Signal::INT).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
     }
 
     /// Stops a server; it must take at most ten seconds and end with 0.
     pub(crate) fn stop(self) -> Ended {
-        self.interrupt();
+        self.terminate();
         let started = Instant::now();
         let ended = self.end();
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);

@@ -41,7 +41,6 @@ fn nothing_needs_a_single_server() {
         " offset ",
         "ctid",
         "for update skip",
-        "on commit",
         "xmin",
     ];
     for (name, text) in statements() {
