@@ -50,8 +50,10 @@ CREATE TABLE events (
 CREATE UNIQUE INDEX events_by_id ON events (tenant_id, store_id, event_id);
 CREATE UNIQUE INDEX events_by_command ON events (tenant_id, store_id, command_id)
     WHERE command_id IS NOT NULL;
+-- By version, not by number: with the number the planner may walk the primary key backwards through
+-- a whole stream in search of an entity's last event. And no version is given twice.
 CREATE UNIQUE INDEX events_by_entity
-    ON events (tenant_id, store_id, entity_type, entity_id, sequence_number);
+    ON events (tenant_id, store_id, entity_type, entity_id, entity_version);
 
 CREATE TABLE commitments (
     tenant_id       UUID   NOT NULL,

@@ -37,7 +37,7 @@ static BY_RANGE: LazyLock<String> =
 static BY_ENTITY: LazyLock<String> = LazyLock::new(|| {
     select_page(
         "entity_type = $4 AND entity_id = $5 AND sequence_number >= $6
-         ORDER BY sequence_number LIMIT $7",
+         ORDER BY entity_version LIMIT $7",
     )
 });
 static BY_ID: LazyLock<String> = LazyLock::new(|| {
@@ -190,7 +190,7 @@ impl EventLog for PostgresStore {
         let mut connection = self.connection().await?;
         let version: Option<i64> = sqlx::query_scalar(
             "SELECT entity_version FROM events WHERE tenant_id = $1 AND store_id = $2
-                AND entity_type = $3 AND entity_id = $4 ORDER BY sequence_number DESC LIMIT 1",
+                AND entity_type = $3 AND entity_id = $4 ORDER BY entity_version DESC LIMIT 1",
         )
         .bind(stream.tenant_id)
         .bind(stream.store_id)

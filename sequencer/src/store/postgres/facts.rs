@@ -48,7 +48,7 @@ const FIND_ENTITIES: &str = "
     CROSS JOIN LATERAL (SELECT e.entity_version FROM events e
         WHERE e.tenant_id = n.tenant_id AND e.store_id = n.store_id
             AND e.entity_type = n.entity_type AND e.entity_id = n.entity_id
-        ORDER BY e.sequence_number DESC LIMIT 1) v";
+        ORDER BY e.entity_version DESC LIMIT 1) v";
 
 pub(super) async fn lock_heads(
     connection: &mut PgConnection,
