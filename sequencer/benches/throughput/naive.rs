@@ -61,7 +61,7 @@ impl Naive {
                     entity_version, key_version, agent_key_id, payload_kind, event_id,
                     source_agent_id, payload_plain_hash, signing_hash, agent_signature, entity_type,
                     entity_id, event_type, created_at, payload)
-                 VALUES ($1, $2, $3, $4, 1, $5, $6, 0, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                 VALUES ($1, $2, $3, $4, $3, $5, $6, 0, $7, $8, $9, $10, $11, $12, $13, $14, $15,
                     $16)",
             )
             .bind(event.stream.tenant_id)
