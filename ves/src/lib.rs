@@ -14,6 +14,7 @@
 
 pub mod audit;
 pub mod bytes;
+pub mod canary;
 pub mod canonical;
 pub mod commitment;
 pub mod encrypted;
