@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{Kind, Label, LabelValues, Metric, sequencer, slo};
+use crate::{Kind, Label, LabelValues, Metric, sequencer, sidecar, slo};
 
 /// The text of `docs/metrics.md`.
 #[must_use]
@@ -11,13 +11,10 @@ pub fn metrics_reference() -> String {
         "# Metrics\n\n<!-- Generated from `catalog` by `make generate`; do not edit. -->\n\n\
          Every family below appears in a scrape with this type, help and these labels, and no\n\
          other family does: a test compares both directions on the running binary. A label marked\n\
-         *capped* holds up to the stated number of series, the rest as `other`.\n\n\
-         ## Sequencer (`GET /metrics` on the operations port)\n\n\
-         | metric | type | labels | meaning | question it answers |\n|---|---|---|---|---|\n",
+         *capped* holds up to the stated number of series, the rest as `other`.\n",
     );
-    for metric in sequencer::ALL {
-        row(&mut page, metric);
-    }
+    table(&mut page, "Sequencer (`GET /metrics` on the operations port)", sequencer::ALL);
+    table(&mut page, "Sidecar (`GET /metrics` on its port)", sidecar::ALL);
     page.push_str("\n## Objectives\n\n| objective | promise | target |\n|---|---|---|\n");
     for objective in slo::ALL {
         let percent = objective.target_ratio * 100.0;
@@ -30,6 +27,15 @@ pub fn metrics_reference() -> String {
         );
     }
     page
+}
+
+fn table(page: &mut String, title: &str, metrics: &[Metric]) {
+    let head =
+        "| metric | type | labels | meaning | question it answers |\n|---|---|---|---|---|\n";
+    let _ = write!(page, "\n## {title}\n\n{head}");
+    for metric in metrics {
+        row(page, metric);
+    }
 }
 
 fn row(page: &mut String, metric: &Metric) {

@@ -239,3 +239,101 @@ impl HttpMethod {
 pub const UNMATCHED_ROUTE: &str = "unmatched";
 /// Value of a capped label once its cap is reached.
 pub const OTHER: &str = "other";
+
+label_values! {
+    /// `check` of the sidecar's check families.
+    Check {
+        /// The sequencer's process answers.
+        SequencerLive => "sequencer_live",
+        /// The sequencer takes traffic.
+        SequencerReady => "sequencer_ready",
+        /// The store answers.
+        Store => "store",
+        /// Room on the disk of the data folder.
+        Disk => "disk",
+        /// The data folder takes a write.
+        DataDirectory => "data_directory",
+        /// Descriptors of the sequencer's process.
+        FileDescriptors => "file_descriptors",
+        /// Memory of its control group, and pressure.
+        Memory => "memory",
+        /// The clocks of sidecar, sequencer and database.
+        Clock => "clock",
+        /// How long the certificate is good.
+        TlsCertificate => "tls_certificate",
+    }
+}
+
+label_values! {
+    /// `source` of `clock_skew_seconds`.
+    ClockSource {
+        /// The sequencer's process.
+        Sequencer => "sequencer",
+        /// The database server.
+        Database => "database",
+    }
+}
+
+label_values! {
+    /// `state` of `store_postgres_connections`.
+    ConnectionState {
+        /// Runs a statement.
+        Active => "active",
+        /// Waits for its client.
+        Idle => "idle",
+        /// Waits for its client and holds a transaction open.
+        IdleInTransaction => "idle_in_transaction",
+        /// Anything else the server knows.
+        Other => "other",
+    }
+}
+
+label_values! {
+    /// `outcome` of `canary_attempts_total`.
+    CanaryOutcome {
+        /// Every step was good.
+        Success => "success",
+        /// A step failed or did not end in time.
+        Failure => "failure",
+    }
+}
+
+label_values! {
+    /// `step` of `canary_duration_seconds`.
+    CanaryStep {
+        /// From the request to the receipt in hand.
+        Post => "post",
+        /// Reading the event back.
+        ReadBack => "read_back",
+        /// From the receipt to a commitment over the event.
+        Commitment => "commitment",
+        /// Asking for the inclusion proof.
+        Proof => "proof",
+        /// The whole round.
+        Total => "total",
+    }
+}
+
+label_values! {
+    /// `kind` of the witness's violation families; the kinds of the protocol's auditor.
+    ViolationKind {
+        /// The content does not have the stated hash.
+        PayloadHash => "payload_hash",
+        /// The agent's signature is bad, or its key was not good then.
+        Signature => "signature",
+        /// A number is missing.
+        Gap => "gap",
+        /// A number or an event comes twice.
+        Duplicate => "duplicate",
+        /// The receipt does not fit or verify.
+        Receipt => "receipt",
+        /// A commitment's root is not that of its events.
+        Root => "root",
+        /// A commitment does not follow the one before.
+        Chain => "chain",
+        /// The head is lower than one seen before.
+        Rollback => "rollback",
+        /// History has other content than when it was seen before.
+        Rewritten => "rewritten",
+    }
+}

@@ -1,8 +1,8 @@
 //! The shape of a declaration, and how a declaration becomes a registered collector.
 
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry,
+    Counter, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry,
 };
 
 /// Prometheus type of a family.
@@ -66,6 +66,40 @@ pub struct Metric {
 /// Cap on the series of a family labelled by something a client chooses.
 pub const SERIES_CAP: usize = 200;
 
+pub(crate) const fn closed(name: &'static str, values: &'static [&'static str]) -> Label {
+    Label { name, values: LabelValues::Closed(values) }
+}
+
+pub(crate) const fn program(name: &'static str) -> Label {
+    Label { name, values: LabelValues::Program }
+}
+
+pub(crate) const fn capped(name: &'static str) -> Label {
+    Label { name, values: LabelValues::Capped(SERIES_CAP) }
+}
+
+/// Declares the metrics of one process: a constant each, and the list of all of them.
+macro_rules! declare {
+    ($(#[$doc:meta])* $(
+        $symbol:ident = $kind:expr, $name:literal, $labels:expr, $help:literal, $answers:literal;
+    )+) => {
+        $(
+            #[doc = $help]
+            pub const $symbol: Metric =
+                Metric {
+                    name: $name,
+                    kind: $kind,
+                    help: $help,
+                    labels: $labels,
+                    answers: $answers,
+                };
+        )+
+        $(#[$doc])*
+        pub const ALL: &[Metric] = &[$($symbol,)+];
+    };
+}
+pub(crate) use declare;
+
 impl Metric {
     fn label_names(&self) -> Vec<&'static str> {
         self.labels.iter().map(|label| label.name).collect()
@@ -99,11 +133,15 @@ macro_rules! constructor {
 }
 
 constructor!(counter, IntCounter, |metric| IntCounter::with_opts(metric.opts()));
+constructor!(float_counter, Counter, |metric| Counter::with_opts(metric.opts()));
 constructor!(counter_vec, IntCounterVec, |metric| {
     IntCounterVec::new(metric.opts(), &metric.label_names())
 });
 constructor!(gauge, IntGauge, |metric| IntGauge::with_opts(metric.opts()));
 constructor!(float_gauge, Gauge, |metric| Gauge::with_opts(metric.opts()));
+constructor!(float_gauge_vec, GaugeVec, |metric| {
+    GaugeVec::new(metric.opts(), &metric.label_names())
+});
 constructor!(gauge_vec, IntGaugeVec, |metric| {
     IntGaugeVec::new(metric.opts(), &metric.label_names())
 });
@@ -111,3 +149,21 @@ constructor!(histogram, Histogram, |metric| Histogram::with_opts(metric.histogra
 constructor!(histogram_vec, HistogramVec, |metric| {
     HistogramVec::new(metric.histogram_opts(), &metric.label_names())
 });
+
+/// Fails where a declaration breaks the naming rules of Prometheus or of the catalogue.
+#[cfg(test)]
+pub(crate) fn check_conventions(all: &[Metric], prefix: &str) {
+    let mut seen = std::collections::BTreeSet::new();
+    for metric in all {
+        assert!(seen.insert(metric.name), "{} is declared twice", metric.name);
+        let is_ours = metric.name.starts_with(prefix) || metric.name.starts_with("process_");
+        assert!(is_ours, "{}: prefix", metric.name);
+        let counts = metric.kind == Kind::Counter;
+        assert_eq!(counts, metric.name.ends_with("_total"), "{}: _total", metric.name);
+        assert!(metric.help.ends_with('.'), "{}: help is a sentence", metric.name);
+        assert!(metric.answers.ends_with('?'), "{}: answers a question", metric.name);
+        if let Kind::Histogram(buckets) = metric.kind {
+            assert!(buckets.is_sorted(), "{}: buckets ascend", metric.name);
+        }
+    }
+}

@@ -4,7 +4,7 @@ use crate::label::{
     AuthFailure, BreakerState, CallOutcome, DbOperation, ErrorCategory, RejectReason, Service,
     ShedReason, VerificationOutcome,
 };
-use crate::metric::{Kind, Label, LabelValues, Metric, SERIES_CAP};
+use crate::metric::{self, Kind, Label, Metric, capped, closed, program};
 
 /// Seconds; holds the bounds of the latency objectives (0.05, 0.5) and of the latency alerts.
 const REQUEST_SECONDS: &[f64] =
@@ -21,43 +21,13 @@ const EVENT_COUNTS: &[f64] =
 const BODY_BYTES: &[f64] =
     &[256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 16_777_216.0];
 
-const fn closed(name: &'static str, values: &'static [&'static str]) -> Label {
-    Label { name, values: LabelValues::Closed(values) }
-}
-const fn program(name: &'static str) -> Label {
-    Label { name, values: LabelValues::Program }
-}
-const fn capped(name: &'static str) -> Label {
-    Label { name, values: LabelValues::Capped(SERIES_CAP) }
-}
-
 const METHOD_ROUTE: &[Label] = &[program("method"), program("route")];
 const OPERATION_TABLE: &[Label] = &[closed("operation", DbOperation::VALUES), program("table")];
 
-/// Declares the constants and the list of all of them.
-macro_rules! metrics {
-    ($(
-        $symbol:ident = $kind:expr, $name:literal, $labels:expr, $help:literal, $answers:literal;
-    )+) => {
-        $(
-            #[doc = $help]
-            pub const $symbol: Metric =
-                Metric {
-                    name: $name,
-                    kind: $kind,
-                    help: $help,
-                    labels: $labels,
-                    answers: $answers,
-                };
-        )+
-        /// Every family that a scrape of the sequencer shows.
-        pub const ALL: &[Metric] = &[$($symbol,)+];
-    };
-}
-
 use Kind::{Counter, Gauge, Histogram};
 
-metrics! {
+metric::declare! {
+    /// Every family that a scrape of the sequencer shows.
     BUILD_INFO = Gauge, "stateset_sequencer_build_info",
         &[program("version"), program("commit"), program("store")],
         "Always 1; the labels say what is running.", "Which version runs where?";
@@ -244,23 +214,8 @@ metrics! {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
     #[test]
     fn names_follow_the_conventions() {
-        let mut seen = BTreeSet::new();
-        for metric in ALL {
-            assert!(seen.insert(metric.name), "{} is declared twice", metric.name);
-            let ours = metric.name.starts_with("stateset_sequencer_");
-            assert!(ours || metric.name.starts_with("process_"), "{}: prefix", metric.name);
-            let counts = metric.kind == Counter;
-            assert_eq!(counts, metric.name.ends_with("_total"), "{}: _total", metric.name);
-            assert!(metric.help.ends_with('.'), "{}: help is a sentence", metric.name);
-            assert!(metric.answers.ends_with('?'), "{}: answers a question", metric.name);
-            if let Histogram(buckets) = metric.kind {
-                assert!(buckets.is_sorted(), "{}: buckets ascend", metric.name);
-            }
-        }
+        crate::metric::check_conventions(super::ALL, "stateset_sequencer_");
     }
 }

@@ -8,11 +8,12 @@ use prometheus::{
 };
 
 use crate::capped::{CappedCounter, CappedGauge};
+use crate::handles::ByLabel;
 use crate::label::{
     AuthFailure, BreakerState, CallOutcome, DbOperation, ErrorCategory, HttpMethod, RejectReason,
     Service, ShedReason, UNMATCHED_ROUTE, VerificationOutcome,
 };
-use crate::metric::{self, Metric, SERIES_CAP};
+use crate::metric::{self, SERIES_CAP};
 use crate::sequencer as decl;
 
 /// A route as the metrics know it.
@@ -25,37 +26,6 @@ pub struct RouteSpec {
     /// Statuses it may answer with; their counters exist from the start.
     pub statuses: &'static [u16],
 }
-
-/// Counters by a closed label: one handle per value, by its place in the enum.
-pub struct ByLabel(Vec<IntCounter>);
-
-impl ByLabel {
-    fn new(registry: &Registry, metric: &Metric, values: &[&str]) -> Self {
-        let family = metric::counter_vec(registry, metric);
-        Self(values.iter().map(|value| family.with_label_values(&[value])).collect())
-    }
-}
-
-/// Hands out the counter of an enum value.
-macro_rules! by_label {
-    ($($label:ident),+) => {$(
-        impl std::ops::Index<$label> for ByLabel {
-            type Output = IntCounter;
-            fn index(&self, value: $label) -> &IntCounter {
-                &self.0[value as usize]
-            }
-        }
-    )+};
-}
-by_label!(
-    AuthFailure,
-    ErrorCategory,
-    RejectReason,
-    ShedReason,
-    VerificationOutcome,
-    DbOperation,
-    CallOutcome
-);
 
 /// The handles of one route.
 pub struct RouteMetrics {
@@ -83,7 +53,7 @@ impl BreakerMetrics {
         let call = |outcome: &&str| calls.with_label_values(&[service, outcome]);
         let state = |state: &&str| states.with_label_values(&[service, state]);
         let new = Self {
-            calls: ByLabel(CallOutcome::VALUES.iter().map(call).collect()),
+            calls: ByLabel::of(CallOutcome::VALUES.iter().map(call)),
             states: BreakerState::VALUES.iter().map(state).collect(),
         };
         new.show(BreakerState::Closed);
