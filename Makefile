@@ -98,7 +98,7 @@ lint: check-fmt clippy ## Check formatting and lints
 
 .PHONY: generate
 generate: ## Write the generated files again (tests fail while one is stale)
-	UPDATE_GOLDEN=1 cargo test --locked -p catalog -p sequencer --test golden
+	UPDATE_GOLDEN=1 cargo test --locked -p catalog -p sequencer -p sidecar --test golden
 
 .PHONY: docs
 docs: ## Build the API documentation; a warning is an error
@@ -177,7 +177,7 @@ clippy:
 
 .PHONY: release-binary
 release-binary:
-	@cargo build --locked --release -p sequencer
+	@cargo build --locked --release -p sequencer -p sidecar
 
 .PHONY: tools-test
 tools-test:

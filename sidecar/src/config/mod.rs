@@ -1,0 +1,108 @@
+//! Everything the process can be told, read once at start.
+//!
+//! Each value is a flag and an environment variable; nothing else in the program looks at the
+//! environment. [`Config::validate`] refuses what is likely a mistake.
+
+mod check;
+mod seconds;
+mod secret;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+use serde::Serialize;
+
+pub(crate) use check::parse_url;
+pub use seconds::Seconds;
+pub use secret::Secret;
+
+/// The sidecar's configuration.
+#[derive(Args, Clone, Debug, Serialize)]
+pub struct Config {
+    /// Address of metrics, health and the status page.
+    #[arg(long, env = "SIDECAR_HOST", default_value = "127.0.0.1", help_heading = "Listening")]
+    pub sidecar_host: IpAddr,
+    /// Port of metrics, health and the status page; 0 picks a free one.
+    #[arg(long, env = "SIDECAR_PORT", default_value_t = 9091, help_heading = "Listening")]
+    pub sidecar_port: u16,
+    /// Token for all but `/metrics`, `/health` and `/ready`: at least 16 characters. Optional while
+    /// SIDECAR_HOST is loopback.
+    #[arg(long, env = "SIDECAR_TOKEN", hide_env_values = true, help_heading = "Listening")]
+    pub sidecar_token: Option<Secret>,
+
+    /// Base URL of the sequencer's API.
+    #[arg(
+        long,
+        env = "SEQUENCER_URL",
+        default_value = "http://127.0.0.1:8080",
+        help_heading = "Sequencer"
+    )]
+    pub sequencer_url: String,
+    /// Base URL of the sequencer's operations port.
+    #[arg(
+        long,
+        env = "SEQUENCER_OPS_URL",
+        default_value = "http://127.0.0.1:8081",
+        help_heading = "Sequencer"
+    )]
+    pub sequencer_ops_url: String,
+    /// Key for the sequencer's API: its BOOTSTRAP_SIDECAR_API_KEY. Unset, the key that a
+    /// development sequencer put into DATA_DIR/sidecar.key.
+    #[arg(long, env = "SEQUENCER_API_KEY", hide_env_values = true, help_heading = "Sequencer")]
+    pub sequencer_api_key: Option<Secret>,
+    /// The sequencer's data folder, to be watched; unset, its disk is not checked.
+    #[arg(long, env = "DATA_DIR", help_heading = "Sequencer")]
+    pub data_dir: Option<PathBuf>,
+    /// The sequencer's store, to be looked at from outside; unset, it is not.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, help_heading = "Sequencer")]
+    #[serde(serialize_with = "check::serialize_redacted")]
+    pub database_url: Option<String>,
+
+    /// Folder of what the sidecar remembers: its witness's checkpoints and evidence.
+    #[arg(long, env = "SIDECAR_STATE_DIR", default_value = "data/sidecar", help_heading = "State")]
+    pub sidecar_state_dir: PathBuf,
+    /// Folder of the runbooks that `/runbooks/<Alert>` shows.
+    #[arg(long, env = "RUNBOOKS_DIR", help_heading = "State")]
+    pub runbooks_dir: Option<PathBuf>,
+
+    /// Seconds between two runs of each check.
+    #[arg(long, env = "CHECK_INTERVAL_SECS", default_value = "10", help_heading = "Checks")]
+    pub check_interval_secs: Seconds,
+    /// Seconds after which a check that has no result is a failed one.
+    #[arg(long, env = "CHECK_TIMEOUT_SECS", default_value = "2", help_heading = "Checks")]
+    pub check_timeout_secs: Seconds,
+    /// Seconds between two readings of the sequencer's process and the machine.
+    #[arg(long, env = "SYSTEM_INTERVAL_SECS", default_value = "15", help_heading = "Checks")]
+    pub system_interval_secs: Seconds,
+
+    /// Send events through the sequencer and check what becomes of them.
+    #[arg(
+        long,
+        env = "CANARY",
+        default_value_t = true,
+        action = ArgAction::Set,
+        help_heading = "Canary"
+    )]
+    pub canary: bool,
+    /// Key for the canary, when it is not that of SEQUENCER_API_KEY.
+    #[arg(long, env = "CANARY_API_KEY", hide_env_values = true, help_heading = "Canary")]
+    pub canary_api_key: Option<Secret>,
+    /// Seconds between the starts of two rounds.
+    #[arg(long, env = "CANARY_INTERVAL_SECS", default_value = "15", help_heading = "Canary")]
+    pub canary_interval_secs: Seconds,
+
+    /// Verify the log. One witness for a sequencer is enough, however many replicas it has.
+    #[arg(
+        long,
+        env = "WITNESS",
+        default_value_t = true,
+        action = ArgAction::Set,
+        help_heading = "Witness"
+    )]
+    pub witness: bool,
+
+    /// Which log lines are written, for example `info` or `sidecar=debug`.
+    #[arg(long, env = "RUST_LOG", default_value = "info", help_heading = "Logging")]
+    pub rust_log: String,
+}

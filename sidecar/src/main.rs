@@ -1,0 +1,50 @@
+//! The command line.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use sidecar::config::Config;
+use sidecar::run::run;
+
+/// Watches a sequencer from outside: checks, metrics, canary, witness, status page.
+#[derive(Parser)]
+#[command(name = "sidecar", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: Config,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Watch (what happens without a command)
+    Run(Box<Config>),
+    /// Print the effective configuration, secrets redacted
+    Config(Box<Config>),
+}
+
+// Two threads are enough for loops that mostly wait, and each has a stack and an arena.
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => run(cli.run).await,
+        Some(Command::Run(config)) => run(*config).await,
+        Some(Command::Config(config)) => show(&config),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "sidecar: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn show(config: &Config) -> anyhow::Result<()> {
+    let _ = writeln!(std::io::stdout(), "{}", config.render().trim_end());
+    config.validate().context("this configuration is refused at start")
+}

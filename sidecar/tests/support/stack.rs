@@ -1,0 +1,189 @@
+//! A real sequencer and a real sidecar beside it, on free ports, in a folder of their own.
+#![allow(dead_code, reason = "not every test binary uses all of it")]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::program::{Running, bare, program};
+
+/// The platform's key, and the sidecar's.
+pub(crate) const ADMIN_KEY: &str = "ss_00000000rootrootrootrootrootrootroot";
+pub(crate) const SIDECAR_KEY: &str = ADMIN_KEY;
+/// Seed of the receipt key.
+const SEED: &str = "0707070707070707070707070707070707070707070707070707070707070707";
+
+/// A running sequencer and where it is.
+pub(crate) struct Sequencer {
+    pub(crate) running: Running,
+    pub(crate) url: String,
+    pub(crate) operations_url: String,
+}
+
+impl Sequencer {
+    /// Starts one over the store `log.db` in a folder, with these further flags.
+    pub(crate) fn start(folder: &Path, flags: &[&str]) -> Self {
+        Self::start_over(&sqlite_url(folder), folder, flags)
+    }
+
+    /// The same over this database.
+    pub(crate) fn start_over(database_url: &str, folder: &Path, flags: &[&str]) -> Self {
+        let defaults = [
+            "--port=0".to_owned(),
+            "--ops-port=0".to_owned(),
+            "--min-free-disk-bytes=0".to_owned(),
+            "--committer-max-wait-secs=1".to_owned(),
+            format!("--database-url={database_url}"),
+            format!("--data-dir={}", folder.display()),
+            format!("--bootstrap-admin-api-key={ADMIN_KEY}"),
+            format!("--ves-sequencer-signing-key={SEED}"),
+        ];
+        let mut command = bare(&program("sequencer"));
+        command.arg("serve").args(with_flags(&defaults, flags));
+        let (running, serving) = Running::start(command);
+        let at = |port: &str| format!("http://{}", serving[port].as_str().unwrap());
+        Self { running, url: at("api"), operations_url: at("operations") }
+    }
+
+    /// Its API's port, to start the next one in its place.
+    pub(crate) fn port(&self) -> u16 {
+        port_of(&self.url)
+    }
+
+    /// Its operations port.
+    pub(crate) fn operations_port(&self) -> u16 {
+        port_of(&self.operations_url)
+    }
+}
+
+/// A running sidecar and where it is.
+pub(crate) struct Sidecar {
+    pub(crate) running: Running,
+    pub(crate) url: String,
+    http: reqwest::Client,
+}
+
+/// An answer of the sidecar.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+}
+
+impl Sidecar {
+    /// Starts one that watches these URLs and keeps its state in `sidecar` below a folder; quick
+    /// timers, so that tests need not wait; further flags replace these.
+    pub(crate) fn start(folder: &Path, url: &str, operations_url: &str, flags: &[&str]) -> Self {
+        let defaults = [
+            "--sidecar-port=0".to_owned(),
+            format!("--sequencer-url={url}"),
+            format!("--sequencer-ops-url={operations_url}"),
+            format!("--sequencer-api-key={SIDECAR_KEY}"),
+            format!("--sidecar-state-dir={}", folder.join("sidecar").display()),
+            "--check-interval-secs=0.5".to_owned(),
+            "--system-interval-secs=0.5".to_owned(),
+            "--canary-interval-secs=2".to_owned(),
+        ];
+        let mut command = bare(&program("sidecar"));
+        command.args(with_flags(&defaults, flags));
+        Self::run(command)
+    }
+
+    /// Starts this command.
+    pub(crate) fn run(command: std::process::Command) -> Self {
+        let (running, serving) = Running::start(command);
+        let url = format!("http://{}", serving["address"].as_str().unwrap());
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+        Self { running, url, http }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        let answer = self.http.get(format!("{}{path}", self.url)).send().await.unwrap();
+        Answer { status: answer.status().as_u16(), text: answer.text().await.unwrap() }
+    }
+
+    /// A sample of the scrape by its text before the value, if it is there.
+    pub(crate) async fn sample(&self, series: &str) -> Option<f64> {
+        let scrape = self.get("/metrics").await.text;
+        sample_of(&scrape, series)
+    }
+
+    /// Waits until a sample is as wanted; gives how long that took.
+    pub(crate) async fn wait_for(
+        &self,
+        series: &str,
+        limit: Duration,
+        wanted: impl Fn(f64) -> bool,
+    ) -> Duration {
+        let started = Instant::now();
+        loop {
+            let now = self.sample(series).await;
+            if now.is_some_and(&wanted) {
+                return started.elapsed();
+            }
+            let log = || self.running.log();
+            assert!(started.elapsed() < limit, "{series} is {now:?} after {limit:?}: {:?}", log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Both, and their folder.
+pub(crate) struct Stack {
+    pub(crate) folder: TempDir,
+    pub(crate) sequencer: Sequencer,
+    pub(crate) sidecar: Sidecar,
+}
+
+impl Stack {
+    /// Starts both; the sidecar knows the data folder and the store, and gets these further flags.
+    pub(crate) fn start(flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sequencer = Sequencer::start(folder.path(), &[]);
+        let own = [
+            format!("--data-dir={}", folder.path().display()),
+            format!("--database-url={}", sqlite_url(folder.path())),
+        ];
+        let flags: Vec<&str> =
+            own.iter().map(String::as_str).chain(flags.iter().copied()).collect();
+        let sidecar =
+            Sidecar::start(folder.path(), &sequencer.url, &sequencer.operations_url, &flags);
+        Self { folder, sequencer, sidecar }
+    }
+}
+
+/// The embedded store in a folder.
+pub(crate) fn sqlite_url(folder: &Path) -> String {
+    format!("sqlite://{}", database_file(folder).display())
+}
+
+/// Its file.
+pub(crate) fn database_file(folder: &Path) -> PathBuf {
+    folder.join("log.db")
+}
+
+/// A sample of a scrape by its text before the value.
+pub(crate) fn sample_of(scrape: &str, series: &str) -> Option<f64> {
+    let value = |line: &str| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
+    scrape.lines().find_map(value)
+}
+
+/// The defaults that no flag replaces, then the flags.
+fn with_flags(defaults: &[String], flags: &[&str]) -> Vec<String> {
+    let name = |flag: &str| flag.split('=').next().map(str::to_owned);
+    let given = |default: &&String| flags.iter().any(|flag| name(flag) == name(default));
+    let kept = defaults.iter().filter(|default| !given(default)).cloned();
+    kept.chain(flags.iter().map(|flag| (*flag).to_owned())).collect()
+}
+
+fn port_of(url: &str) -> u16 {
+    url.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap()
+}
