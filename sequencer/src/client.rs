@@ -218,7 +218,7 @@ impl Client {
     }
 
     /// Streams with their heads after a page's `next`, and the next `next`; what the credential
-    /// may see. For administrators.
+    /// may see. For administrators, and for who reads everything.
     ///
     /// # Errors
     /// As every call.
@@ -229,7 +229,7 @@ impl Client {
     ) -> Result<(Vec<(Stream, u64)>, Option<String>)> {
         let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
         let page: StoresPage =
-            self.get(&format!("/api/v1/admin/stores?limit={limit}{after}")).await?;
+            self.get(&format!("/api/v1/admin/stores?agents=false&limit={limit}{after}")).await?;
         let stream = |StoreItem { tenant_id, store_id, head_sequence }| {
             (Stream { tenant_id, store_id }, head_sequence)
         };

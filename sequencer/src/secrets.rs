@@ -1,4 +1,4 @@
-//! The bootstrap key and the receipt key: given, or in development created once.
+//! The bootstrap keys and the receipt key: given, or in development created once.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -9,13 +9,15 @@ use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use uuid::Uuid;
-use ves::SigningKey;
+use ves::{SigningKey, canary};
 
 use crate::auth::api_key;
 use crate::config::{Config, Secret};
 
 /// File of a created bootstrap key.
 pub const BOOTSTRAP_FILE: &str = "bootstrap.key";
+/// File of a created key of the sidecar, where a sidecar beside the sequencer finds it.
+pub const SIDECAR_FILE: &str = "sidecar.key";
 /// File of a created receipt key.
 pub const SIGNING_FILE: &str = "signing.key";
 
@@ -23,6 +25,8 @@ pub const SIGNING_FILE: &str = "signing.key";
 pub struct Secrets {
     /// The platform's credential.
     pub bootstrap_key: Secret,
+    /// The sidecar's credential; without one, no such credential is live.
+    pub sidecar_key: Option<Secret>,
     /// Signs receipts.
     pub signing_key: SigningKey,
     /// What was created just now, to be shown once.
@@ -43,10 +47,16 @@ impl Secrets {
                 read_or_create(&file, &mut created, || api_key::generate(Uuid::nil()))?
             }
         };
-        ensure!(
-            api_key::is_well_formed(bootstrap_key.expose()),
-            "{BOOTSTRAP_FILE} does not hold a key: `ss_` and at least 32 of A-Z a-z 0-9 _ -"
-        );
+        let sidecar_key = match &config.bootstrap_sidecar_api_key {
+            Some(key) => Some(key.clone()),
+            None if config.is_development() => {
+                let file = config.data_dir.join(SIDECAR_FILE);
+                let make = || api_key::generate(canary::TENANT_ID);
+                Some(read_or_create(&file, &mut created, make)?)
+            }
+            None => None,
+        };
+        check_keys(&bootstrap_key, sidecar_key.as_ref())?;
         let (name, seed) = match &config.ves_sequencer_signing_key {
             Some(seed) => ("VES_SEQUENCER_SIGNING_KEY", seed.clone()),
             None => {
@@ -57,8 +67,24 @@ impl Secrets {
         let seed = decode_seed(seed.expose()).with_context(|| {
             format!("{name} must be a seed of 32 bytes, as 64 hex digits or base64")
         })?;
-        Ok(Self { bootstrap_key, signing_key: SigningKey::from_seed(&seed), created })
+        let signing_key = SigningKey::from_seed(&seed);
+        Ok(Self { bootstrap_key, sidecar_key, signing_key, created })
     }
+}
+
+fn check_keys(bootstrap: &Secret, sidecar: Option<&Secret>) -> anyhow::Result<()> {
+    for (file, key) in [(BOOTSTRAP_FILE, Some(bootstrap)), (SIDECAR_FILE, sidecar)] {
+        ensure!(
+            key.is_none_or(|key| api_key::is_well_formed(key.expose())),
+            "{file} does not hold a key: `ss_` and at least 32 of A-Z a-z 0-9 _ -"
+        );
+    }
+    ensure!(
+        sidecar != Some(bootstrap),
+        "BOOTSTRAP_SIDECAR_API_KEY is the key of BOOTSTRAP_ADMIN_API_KEY; the sidecar needs one of \
+         its own, which cannot administer"
+    );
+    Ok(())
 }
 
 fn file_for(config: &Config, file: &str, variable: &str) -> anyhow::Result<PathBuf> {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use catalog::{BuildInfo, SequencerMetrics};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -29,7 +29,7 @@ use crate::opening::open_store;
 use crate::rate_limit::RateLimits;
 use crate::sealing::Sealer;
 use crate::secrets::Secrets;
-use crate::store::{ApiKeyOrigin, ApiKeyRecord, Guarded, Store};
+use crate::store::{ApiKeyOrigin, ApiKeyRecord, Guarded, Inserted, Store};
 use crate::stream::Live;
 use crate::telemetry::export::{self, Export};
 
@@ -87,11 +87,11 @@ impl Server {
         store: Arc<dyn Store>,
         metrics: Arc<SequencerMetrics>,
     ) -> anyhow::Result<Self> {
-        let Secrets { bootstrap_key, signing_key, created } = secrets;
+        let Secrets { bootstrap_key, sidecar_key, signing_key, created } = secrets;
         let api = bind(config.host, config.port, "PORT").await?;
         let ops = bind(config.ops_host, config.ops_port, "OPS_PORT").await?;
         let (api_address, ops_address) = (api.local_addr()?, ops.local_addr()?);
-        store.set_bootstrap_key(&platform_record(&bootstrap_key)).await?;
+        set_keys(store.as_ref(), &bootstrap_key, sidecar_key.as_ref()).await?;
         let identity = Arc::new(identify(&config, signing_key, store.as_ref()).await?);
         let guarded = guard(store, &config, &metrics);
         let store: Arc<dyn Store> = Arc::clone(&guarded) as _;
@@ -259,7 +259,29 @@ fn guard(store: Arc<dyn Store>, config: &Config, metrics: &Arc<SequencerMetrics>
     Arc::new(Guarded::new(store, breaker, config.store_call_timeout()))
 }
 
-fn platform_record(key: &Secret) -> ApiKeyRecord {
+/// Makes the configured credentials live and retires those that were configured before.
+async fn set_keys(
+    store: &dyn Store,
+    bootstrap: &Secret,
+    sidecar: Option<&Secret>,
+) -> anyhow::Result<()> {
+    if sidecar.is_none() {
+        store.retire_api_keys(ApiKeyOrigin::Sidecar, clock::now()).await?;
+    }
+    let sidecar = sidecar.map(|key| platform_record(key, ApiKeyOrigin::Sidecar));
+    for record in sidecar.into_iter().chain([platform_record(bootstrap, ApiKeyOrigin::Bootstrap)]) {
+        let name = record.origin.variable().unwrap_or_default();
+        ensure!(
+            store.set_configured_key(&record).await? == Inserted::Yes,
+            "{name} holds a key that is or was a credential of another kind; set a new one"
+        );
+    }
+    Ok(())
+}
+
+/// A credential that belongs to no tenant. The sidecar's right to write is narrowed where it is
+/// used ([`crate::auth::Principal::require_change`]).
+fn platform_record(key: &Secret, origin: ApiKeyOrigin) -> ApiKeyRecord {
     let key_hash = api_key::hash(key.expose());
     ApiKeyRecord {
         key_hash,
@@ -268,10 +290,10 @@ fn platform_record(key: &Secret) -> ApiKeyRecord {
         store_ids: Vec::new(),
         read: true,
         write: true,
-        admin: true,
+        admin: origin == ApiKeyOrigin::Bootstrap,
         agent_id: None,
         rate_limit: None,
-        origin: ApiKeyOrigin::Bootstrap,
+        origin,
         created_at: clock::now(),
         last_used_at: None,
         revoked_at: None,

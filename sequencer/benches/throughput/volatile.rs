@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sequencer::store::sequencing::{StreamFacts, decide, key_of};
 use sequencer::store::{
-    AgentKeyRecord, AgentSummary, ApiKeyRecord, Backlog, BatchOutcome, CommitmentLog,
+    AgentKeyRecord, AgentSummary, ApiKeyOrigin, ApiKeyRecord, Backlog, BatchOutcome, CommitmentLog,
     CredentialStore, Directory, EventLog, Fence, Head, Inserted, KeyRegistry, LeafSource, Leases,
     Overview, PoolStatus, PreparedBatch, Sealed, SequencerKey, Store, StoreError, StoreSummary,
     StoredEvent, StreamState, TenantSummary,
@@ -247,8 +247,12 @@ impl CredentialStore for Volatile {
         Ok(())
     }
 
-    async fn set_bootstrap_key(&self, key: &ApiKeyRecord) -> Result<(), StoreError> {
-        self.insert_api_key(key).await.map(|_| ())
+    async fn set_configured_key(&self, key: &ApiKeyRecord) -> Result<Inserted, StoreError> {
+        self.insert_api_key(key).await
+    }
+
+    async fn retire_api_keys(&self, _: ApiKeyOrigin, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn count_active_api_keys(&self) -> Result<u64, StoreError> {
@@ -277,6 +281,7 @@ impl Directory for Volatile {
         _: Option<Uuid>,
         _: Option<Stream>,
         _: u32,
+        _: bool,
     ) -> Result<Vec<StoreSummary>, StoreError> {
         keeps_nothing()
     }

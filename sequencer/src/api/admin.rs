@@ -11,7 +11,7 @@ use ves::{Stream, Timestamp};
 use super::agents::permissions;
 use super::api_keys::tenant_scope;
 use crate::app::App;
-use crate::auth::forbidden;
+use crate::auth::{Right, forbidden};
 use crate::clock;
 use crate::error::{ApiError, ApiResult};
 use crate::http::{Reply, Request};
@@ -42,10 +42,16 @@ pub(super) async fn tenants(app: &App, request: &Request<'_>) -> ApiResult<Reply
     page(rows, limit, tenant, |last| last.tenant_id.to_string())
 }
 
+/// Also for who reads every stream: there is no other way to know them all.
 pub(super) async fn stores(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
+    let caller = request.caller()?;
+    if !caller.reads_everything() {
+        caller.require(Right::Admin)?;
+    }
     let (tenant_id, limit) = (scope(request)?, request.query.limit()?);
     let after = after_pair(request)?.map(|(tenant_id, store_id)| Stream { tenant_id, store_id });
-    let rows = app.store.stores(tenant_id, after, limit + 1).await?;
+    let with_agents = request.query.optional_flag("agents")?.unwrap_or(true);
+    let rows = app.store.stores(tenant_id, after, limit + 1, with_agents).await?;
     page(rows, limit, store, |last| format!("{}:{}", last.stream.tenant_id, last.stream.store_id))
 }
 
@@ -106,14 +112,17 @@ fn tenant(found: &TenantSummary) -> Value {
 }
 
 fn store(found: &StoreSummary) -> Value {
-    json!({
+    let mut item = json!({
         "tenantId": found.stream.tenant_id,
         "storeId": found.stream.store_id,
         "headSequence": found.head_sequence,
         "committedSequence": found.committed_sequence,
-        "agentCount": found.agents,
         "updatedAt": found.updated_at,
-    })
+    });
+    if let Some(agents) = found.agents {
+        item["agentCount"] = agents.into();
+    }
+    item
 }
 
 fn agent(found: &AgentSummary) -> Value {

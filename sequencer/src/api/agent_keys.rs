@@ -67,6 +67,7 @@ pub(super) async fn register(app: &App, request: &Request<'_>) -> ApiResult<Repl
 
 pub(super) async fn rotate(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
     let new: NewKey = read_json(request.body)?;
+    require_ending(request.caller()?, new.tenant_id, new.agent_id)?;
     require_owner(request.caller()?, new.tenant_id, new.agent_id)?;
     let overlap = new.overlap_seconds.unwrap_or(0);
     if overlap > MAX_OVERLAP_SECONDS {
@@ -101,7 +102,7 @@ pub(super) async fn rotate(app: &App, request: &Request<'_>) -> ApiResult<Reply>
 
 pub(super) async fn revoke(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
     let KeyName { tenant_id, agent_id, key_id } = read_json(request.body)?;
-    request.caller()?.require_tenant(tenant_id)?;
+    require_ending(request.caller()?, tenant_id, agent_id)?;
     let revoked = app.store.revoke_agent_key(tenant_id, agent_id, key_id, clock::now()).await?;
     app.agent_keys.forget(tenant_id, agent_id, key_id);
     match revoked {
@@ -138,10 +139,20 @@ fn entry(key: &AgentKeyRecord) -> AgentKeyEntry {
     }
 }
 
-/// An administrator of the tenant, or the agent itself.
+/// Ending keys is for administrators, and for the sidecar where the agent is the canary's.
+fn require_ending(caller: &Principal, tenant_id: Uuid, agent_id: Uuid) -> ApiResult<()> {
+    if caller.is_canary(tenant_id, agent_id) {
+        return Ok(());
+    }
+    caller.require(Right::Admin)?;
+    caller.require_tenant(tenant_id)
+}
+
+/// An administrator of the tenant, or the agent itself; the sidecar is each of the canary's agents.
 fn require_owner(caller: &Principal, tenant_id: Uuid, agent_id: Uuid) -> ApiResult<()> {
     caller.require_tenant(tenant_id)?;
-    let itself = caller.agent_id() == Some(agent_id) && caller.has(Right::Write);
+    let itself = (caller.agent_id() == Some(agent_id) && caller.has(Right::Write))
+        || caller.is_canary(tenant_id, agent_id);
     if itself || (caller.has(Right::Admin) && caller.agent_id().is_none_or(|id| id == agent_id)) {
         return Ok(());
     }

@@ -119,9 +119,8 @@ pub(super) async fn revoke(app: &App, request: &Request<'_>) -> ApiResult<Reply>
         found.filter(|key| caller.require_tenant(key.tenant_id).is_ok()).ok_or_else(|| {
             ApiError::new(Code::ResourceNotFound, "there is no API key with this prefix")
         })?;
-    if key.origin == ApiKeyOrigin::Bootstrap {
-        let message = "the bootstrap key is changed through BOOTSTRAP_ADMIN_API_KEY";
-        return Err(forbidden(message.to_owned()));
+    if let Some(variable) = key.origin.variable() {
+        return Err(forbidden(format!("this key is changed through {variable}")));
     }
     app.store.revoke_api_key(&key.key_hash, clock::now()).await?;
     app.authenticator.forget(&key.key_hash);

@@ -19,7 +19,7 @@ pub(super) async fn create(app: &App, request: &Request<'_>) -> ApiResult<Reply>
     require_disk(app)?;
     let wanted: CommitmentRequest = read_json(request.body)?;
     let stream = Stream { tenant_id: wanted.tenant_id, store_id: wanted.store_id };
-    request.caller()?.require_stream(&stream)?;
+    request.caller()?.require_change(&stream)?;
     let (start, end) = (wanted.sequence_start, wanted.sequence_end);
     check_number("sequence_start", start)?;
     check_number("sequence_end", end)?;

@@ -20,8 +20,8 @@ use crate::http::{Reply, Request};
 /// Whatever the handler answers that is not a success.
 pub async fn call(app: &App, endpoint: Endpoint, request: Request<'_>) -> ApiResult<Reply> {
     match endpoint {
-        Endpoint::Health => operations::health(),
-        Endpoint::Ready => operations::ready(app).await,
+        Endpoint::Health | Endpoint::HealthLive => operations::health(),
+        Endpoint::Ready | Endpoint::HealthReady => operations::ready(app).await,
         Endpoint::Metrics => Ok(operations::metrics(app).await),
         Endpoint::Drain => operations::drain(app, &request),
         Endpoint::HealthDetailed => operations::health_detailed(app, &request).await,

@@ -9,6 +9,7 @@ use ves::wire::{SequencerInfo, SequencerKey, SequencerLimits};
 use warp::http::StatusCode;
 
 use crate::app::App;
+use crate::auth::Right;
 use crate::clock;
 use crate::error::{ApiError, ApiResult};
 use crate::health::{Report, Status};
@@ -118,8 +119,13 @@ pub(super) fn drain(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
     }))
 }
 
+/// For the platform: its administrators, and whoever reads all that it keeps.
 pub(super) async fn health_detailed(app: &App, request: &Request<'_>) -> ApiResult<Reply> {
-    require_platform(request)?;
+    let caller = request.caller()?;
+    if !caller.reads_everything() {
+        caller.require(Right::Admin)?;
+        require_platform(request)?;
+    }
     let report = app.health.report(app).await;
     Reply::json(&json!({ "status": report.status(), "components": report.components }))
 }

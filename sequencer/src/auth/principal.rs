@@ -1,12 +1,17 @@
 //! An authenticated caller and the rights of its credential.
+//!
+//! Most credentials have the same reach for all they may do. The sidecar's has not: it reads like
+//! the platform and writes in the canary's slots only, so what changes something asks for more than
+//! what reads.
 
 use std::sync::Arc;
 
 use uuid::Uuid;
+use ves::canary::Slot;
 use ves::{Hash32, Stream};
 
 use crate::error::{ApiError, ApiResult, Code};
-use crate::store::ApiKeyRecord;
+use crate::store::{ApiKeyOrigin, ApiKeyRecord};
 
 /// What a route asks of a credential.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,7 +47,7 @@ impl Principal {
         self.record.key_hash
     }
 
-    /// The platform itself, which may act for every tenant.
+    /// The platform itself, or its sidecar: a credential that belongs to no tenant.
     #[must_use]
     pub fn is_platform(&self) -> bool {
         self.record.tenant_id.is_nil()
@@ -98,7 +103,23 @@ impl Principal {
         Err(forbidden(format!("this needs a credential with the right `{right}`")))
     }
 
-    /// Requires access to a tenant.
+    /// True when it reads every stream there is; then their list shows it nothing new.
+    #[must_use]
+    pub fn reads_everything(&self) -> bool {
+        self.is_platform() && self.has(Right::Read) && self.record.store_ids.is_empty()
+    }
+
+    /// True for the sidecar's credential where it acts for an agent of the canary.
+    #[must_use]
+    pub fn is_canary(&self, tenant_id: Uuid, agent_id: Uuid) -> bool {
+        self.is_sidecar() && Slot::of_agent(tenant_id, agent_id).is_some()
+    }
+
+    fn is_sidecar(&self) -> bool {
+        self.record.origin == ApiKeyOrigin::Sidecar
+    }
+
+    /// Requires that a tenant may be read.
     ///
     /// # Errors
     /// `INSUFFICIENT_PERMISSIONS`.
@@ -109,7 +130,20 @@ impl Principal {
         Err(forbidden(format!("this credential does not belong to tenant {tenant_id}")))
     }
 
-    /// Requires access to a stream.
+    /// Requires that a stream may be changed; the right to write is required apart from it.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_PERMISSIONS`.
+    pub fn require_change(&self, stream: &Stream) -> ApiResult<()> {
+        self.require_stream(stream)?;
+        if self.is_sidecar() && Slot::of_stream(stream).is_none() {
+            let message = "the sidecar's credential writes in the canary's streams only";
+            return Err(forbidden(message.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Requires that a stream may be read.
     ///
     /// # Errors
     /// `INSUFFICIENT_PERMISSIONS`.

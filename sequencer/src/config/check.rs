@@ -19,10 +19,13 @@ impl Config {
     /// The first mistake found.
     pub fn validate(&self) -> anyhow::Result<()> {
         self.database()?;
-        if let Some(key) = &self.bootstrap_admin_api_key {
+        for (name, key) in [
+            ("BOOTSTRAP_ADMIN_API_KEY", &self.bootstrap_admin_api_key),
+            ("BOOTSTRAP_SIDECAR_API_KEY", &self.bootstrap_sidecar_api_key),
+        ] {
             ensure!(
-                api_key::is_well_formed(key.expose()),
-                "BOOTSTRAP_ADMIN_API_KEY must be `ss_` and at least 32 of A-Z a-z 0-9 _ -"
+                key.as_ref().is_none_or(|key| api_key::is_well_formed(key.expose())),
+                "{name} must be `ss_` and at least 32 of A-Z a-z 0-9 _ -"
             );
         }
         let at_least = [

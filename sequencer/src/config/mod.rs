@@ -124,6 +124,15 @@ pub struct Config {
         help_heading = "Identity"
     )]
     pub bootstrap_admin_api_key: Option<Secret>,
+    /// The sidecar's key, of the same form: it reads everywhere and writes in the canary's streams
+    /// only. Changing or removing it retires the old one.
+    #[arg(
+        long,
+        env = "BOOTSTRAP_SIDECAR_API_KEY",
+        hide_env_values = true,
+        help_heading = "Identity"
+    )]
+    pub bootstrap_sidecar_api_key: Option<Secret>,
     /// Seed of the receipt key: 32 bytes as 64 hex digits or base64.
     #[arg(
         long,

@@ -201,8 +201,10 @@ fn place(matched: &Matched) -> Option<usize> {
 /// The span of a request, except of those that machines repeat every few seconds for ever.
 fn begin_span(app: &App, head: &Head, matched: &Matched) -> Option<opentelemetry::Context> {
     let route = place(matched).map(|place| ROUTES[place]);
-    let polled = |route: Route| {
-        matches!(route.endpoint, Endpoint::Health | Endpoint::Ready | Endpoint::Metrics)
+    let polled = |route: Route| match route.endpoint {
+        Endpoint::Health | Endpoint::HealthLive => true,
+        Endpoint::Ready | Endpoint::HealthReady => true,
+        endpoint => endpoint == Endpoint::Metrics,
     };
     if route.is_some_and(polled) {
         return None;

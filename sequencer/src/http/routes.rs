@@ -84,6 +84,8 @@ const POST_ONE_NEW: &[u16] = &[200, 400, 401, 403, 404, 409, 413, 415, 429, 500,
 routes! {
     Health: Api Get "/health" OPEN, &[200, 400];
     Ready: Api Get "/ready" OPEN, &[200, 400, 503, 504];
+    HealthLive: Api Get "/health/live" OPEN, &[200, 400];
+    HealthReady: Api Get "/health/ready" OPEN, &[200, 400, 503, 504];
     Contract: Api Get "/openapi.json" OPEN, &[200, 400];
     SequencerInfo: Api Get "/api/v1/ves/sequencer" OPEN, &[200, 400];
     Ingest: Api Post "/api/v1/ves/events/ingest" WRITE, POST;
@@ -99,8 +101,8 @@ routes! {
     VerifyProof: Api Post "/api/v1/ves/proofs/verify" READ, POST;
     RegisterAgentKey: Api Post "/api/v1/agents/keys" ANY, POST_NEW;
     AgentKeys: Api Get "/api/v1/agents/keys" READ, GET;
-    RevokeAgentKey: Api Post "/api/v1/agents/keys/revoke" ADMIN, POST_ONE;
-    RotateAgentKey: Api Post "/api/v1/agents/keys/rotate" ADMIN, POST_ONE_NEW;
+    RevokeAgentKey: Api Post "/api/v1/agents/keys/revoke" ANY, POST_ONE;
+    RotateAgentKey: Api Post "/api/v1/agents/keys/rotate" ANY, POST_ONE_NEW;
     CreateApiKey: Api Post "/api/v1/admin/api-keys" ADMIN, POST;
     ApiKeys: Api Get "/api/v1/admin/api-keys" ADMIN, GET;
     RevokeApiKey: Api Delete "/api/v1/admin/api-keys/{key_prefix}" ADMIN, GET_ONE;
@@ -110,11 +112,11 @@ routes! {
     RevokeAgentApiKey: Api Delete "/api/v1/agents/{agent_id}/api-keys/{prefix}" ANY, DELETE_ONE;
     Overview: Api Get "/api/v1/admin/overview" ADMIN, GET;
     Tenants: Api Get "/api/v1/admin/tenants" ADMIN, GET;
-    Stores: Api Get "/api/v1/admin/stores" ADMIN, GET;
+    Stores: Api Get "/api/v1/admin/stores" ANY, GET;
     Agents: Api Get "/api/v1/admin/agents" ADMIN, GET;
     Metrics: Operations Get "/metrics" OPEN, &[200, 400, 504];
     Drain: Operations Post "/drain" ADMIN, POST;
-    HealthDetailed: Operations Get "/health/detailed" ADMIN, GET;
+    HealthDetailed: Operations Get "/health/detailed" ANY, GET;
 }
 
 /// The specifications, for the metrics.
@@ -205,6 +207,8 @@ mod tests {
         };
         let cases = [
             ("GET", "/health", "Health "),
+            ("GET", "/health/live", "HealthLive "),
+            ("GET", "/health/detailed", "404"),
             ("POST", "/health", "405 GET"),
             ("GET", "/metrics", "404"),
             ("GET", "/api/v1/ves/events/abc", "Event abc"),

@@ -62,7 +62,7 @@ pub(super) async fn prepare(app: &App, caller: &Principal, body: &[u8]) -> ApiRe
         let message = format!("this credential may not post for agent {agent_id}");
         return Err(ApiError::new(Code::InsufficientPermissions, message));
     }
-    caller.require_stream(&stream)?;
+    caller.require_change(&stream)?;
     let verifying = app.tracing.part("verify");
     let mut offers = check_events(app, submissions).await?;
     settle_known_ids(app, stream, &mut offers).await?;

@@ -64,8 +64,9 @@ pub struct StoreSummary {
     pub head_sequence: u64,
     /// Highest number in a commitment.
     pub committed_sequence: u64,
-    /// Agents of the tenant with a signing key, or with an API key that reaches this store.
-    pub agents: u64,
+    /// Agents of the tenant with a signing key, or with an API key that reaches this store; `None`
+    /// when they were not asked for.
+    pub agents: Option<u64>,
     /// The last event.
     pub updated_at: Timestamp,
 }
@@ -112,12 +113,14 @@ pub trait Directory: Send + Sync {
         after: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<TenantSummary>, StoreError>;
-    /// Streams after one, in key order.
+    /// Streams after one, in key order. Without their agents it is one walk along an index, which
+    /// may be asked every second.
     async fn stores(
         &self,
         tenant_id: Option<Uuid>,
         after: Option<Stream>,
         limit: u32,
+        with_agents: bool,
     ) -> Result<Vec<StoreSummary>, StoreError>;
     /// Agents after one (tenant, agent), in order of both ids; only one when `agent_id` is given,
     /// once for each tenant that knows it.
@@ -248,15 +251,18 @@ SELECT * FROM api_keys WHERE tenant_id = $1 AND agent_id = $2 AND key_prefix > $
     AND substr(key_prefix, 1, length($4)) = $4
 ORDER BY key_prefix LIMIT $5";
 
-/// Streams of a page. `store_ids` is how the engine takes the JSON array `k.store_ids` apart, and
-/// `store_id` what one element is as an id.
+/// Streams of a page, with the parameters of [`select_stores`].
+pub(super) const STREAMS: &str = "
+SELECT tenant_id, store_id, head_sequence, committed_sequence, updated_at FROM streams
+WHERE (tenant_id, store_id) >= ($1, $2) AND tenant_id BETWEEN $3 AND $4
+ORDER BY tenant_id, store_id LIMIT $5";
+
+/// Streams of a page with their agents. `store_ids` is how the engine takes the JSON array
+/// `k.store_ids` apart, and `store_id` what one element is as an id.
 pub(super) fn select_stores(store_ids: &str, store_id: &str) -> String {
     format!(
         "
-WITH page AS (
-    SELECT tenant_id, store_id, head_sequence, committed_sequence, updated_at FROM streams
-    WHERE (tenant_id, store_id) >= ($1, $2) AND tenant_id BETWEEN $3 AND $4
-    ORDER BY tenant_id, store_id LIMIT $5),
+WITH page AS ({STREAMS}),
 owners AS (SELECT DISTINCT tenant_id FROM page),
 wide AS (
     SELECT o.tenant_id, k.agent_id FROM owners o JOIN agent_keys k ON k.tenant_id = o.tenant_id
@@ -306,12 +312,16 @@ pub(super) fn tenant_summary(found: &impl Columns) -> Result<TenantSummary, Stor
     })
 }
 
-pub(super) fn store_summary(found: &impl Columns) -> Result<StoreSummary, StoreError> {
+pub(super) fn store_summary(
+    found: &impl Columns,
+    with_agents: bool,
+) -> Result<StoreSummary, StoreError> {
+    let agents = with_agents.then(|| row::integer(found, "agents"));
     Ok(StoreSummary {
         stream: row::stream(found)?,
         head_sequence: row::integer(found, "head_sequence")?,
         committed_sequence: row::integer(found, "committed_sequence")?,
-        agents: row::integer(found, "agents")?,
+        agents: agents.transpose()?,
         updated_at: row::time(found, "updated_at")?,
     })
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use ves::{Commitment, Hash32, Stream, Timestamp, merkle::Tile};
 
 use super::{
-    AgentKeyRecord, AgentSummary, ApiKeyRecord, Backlog, BatchOutcome, CommitmentLog,
+    AgentKeyRecord, AgentSummary, ApiKeyOrigin, ApiKeyRecord, Backlog, BatchOutcome, CommitmentLog,
     CredentialStore, Directory, EventLog, Fence, Head, Inserted, KeyRegistry, LeafSource, Leases,
     Overview, PoolStatus, PreparedBatch, Sealed, SequencerKey, Store, StoreError, StoreSummary,
     StoredEvent, StreamState, TenantSummary,
@@ -180,7 +180,8 @@ pass_on! {
         work insert_api_key(key: &ApiKeyRecord) -> Inserted;
         work revoke_api_key(key_hash: &Hash32, at: Timestamp) -> ();
         work touch_api_keys(used: &[(Hash32, Timestamp)]) -> ();
-        work set_bootstrap_key(key: &ApiKeyRecord) -> ();
+        work set_configured_key(key: &ApiKeyRecord) -> Inserted;
+        work retire_api_keys(origin: ApiKeyOrigin, at: Timestamp) -> ();
         work count_active_api_keys() -> u64;
     }
     Directory {
@@ -189,7 +190,7 @@ pass_on! {
             tenant_id: Option<Uuid>, since: Timestamp, after: Option<Uuid>, limit: u32
         ) -> Vec<TenantSummary>;
         work stores(
-            tenant_id: Option<Uuid>, after: Option<Stream>, limit: u32
+            tenant_id: Option<Uuid>, after: Option<Stream>, limit: u32, with_agents: bool
         ) -> Vec<StoreSummary>;
         work agents(
             ids: (Option<Uuid>, Option<Uuid>),

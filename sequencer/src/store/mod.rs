@@ -268,8 +268,11 @@ pub trait CredentialStore: Send + Sync {
     async fn revoke_api_key(&self, key_hash: &Hash32, at: Timestamp) -> Result<(), StoreError>;
     /// Notes when credentials were last used.
     async fn touch_api_keys(&self, used: &[(Hash32, Timestamp)]) -> Result<(), StoreError>;
-    /// Makes this the only live bootstrap credential.
-    async fn set_bootstrap_key(&self, key: &ApiKeyRecord) -> Result<(), StoreError>;
+    /// Makes this the only live credential of its origin, also when it was retired before.
+    /// [`Inserted::Exists`]: its text is a credential of another origin, and nothing is changed.
+    async fn set_configured_key(&self, key: &ApiKeyRecord) -> Result<Inserted, StoreError>;
+    /// Revokes every credential of an origin for good, unless it is set again.
+    async fn retire_api_keys(&self, origin: ApiKeyOrigin, at: Timestamp) -> Result<(), StoreError>;
     /// How many credentials are not revoked.
     async fn count_active_api_keys(&self) -> Result<u64, StoreError>;
 }

@@ -142,6 +142,8 @@ pub struct AgentKeyRecord {
 pub enum ApiKeyOrigin {
     /// `BOOTSTRAP_ADMIN_API_KEY`, or created at first start in development.
     Bootstrap,
+    /// `BOOTSTRAP_SIDECAR_API_KEY`, or created at first start in development.
+    Sidecar,
     /// Through the administrative route.
     Created,
 }
@@ -152,6 +154,7 @@ impl ApiKeyOrigin {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Bootstrap => "bootstrap",
+            Self::Sidecar => "sidecar",
             Self::Created => "created",
         }
     }
@@ -159,7 +162,18 @@ impl ApiKeyOrigin {
     /// Reads what is stored.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Bootstrap, Self::Created].into_iter().find(|origin| origin.as_str() == text)
+        let all = [Self::Bootstrap, Self::Sidecar, Self::Created];
+        all.into_iter().find(|origin| origin.as_str() == text)
+    }
+
+    /// The variable that sets the one live credential of this origin; `None` where there are many.
+    #[must_use]
+    pub const fn variable(self) -> Option<&'static str> {
+        match self {
+            Self::Bootstrap => Some("BOOTSTRAP_ADMIN_API_KEY"),
+            Self::Sidecar => Some("BOOTSTRAP_SIDECAR_API_KEY"),
+            Self::Created => None,
+        }
     }
 }
 

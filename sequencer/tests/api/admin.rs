@@ -71,7 +71,7 @@ async fn the_figures_are_those_of_the_log_and_the_keys() {
     let overview = app.client.get("/api/v1/admin/overview").await.ok();
     is_time(&overview["lastActivityAt"]);
     let expect = json!({
-        "tenants": 2, "stores": 3, "agents": 3, "apiKeys": 3, "activeApiKeys": 2,
+        "tenants": 2, "stores": 3, "agents": 3, "apiKeys": 4, "activeApiKeys": 3,
         "totalHeadSequence": 36, "activeStores24h": 3,
         "lastActivityAt": overview["lastActivityAt"],
     });
@@ -196,7 +196,7 @@ async fn an_empty_log_has_figures_too() {
     let app = TestApp::start().await;
     let overview = app.client.get("/api/v1/admin/overview").await.ok();
     let expect = json!({
-        "tenants": 0, "stores": 0, "agents": 0, "apiKeys": 1, "activeApiKeys": 1,
+        "tenants": 0, "stores": 0, "agents": 0, "apiKeys": 2, "activeApiKeys": 2,
         "totalHeadSequence": 0, "activeStores24h": 0, "lastActivityAt": null,
     });
     assert_eq!(overview, expect, "the platform's own key is no tenant");

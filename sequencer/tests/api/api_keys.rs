@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::agent::query;
-use crate::app::{ROOT_KEY, TestApp};
+use crate::app::{ROOT_KEY, SIDECAR_KEY, TestApp};
 use crate::ingest::{is_hex, is_time};
 
 const API_KEYS: &str = "/api/v1/admin/api-keys";
@@ -149,7 +149,7 @@ async fn the_list_is_paged_and_a_tenant_sees_its_own() {
     assert_eq!(seen.len(), 7, "no key twice");
     admin.get(&format!("{API_KEYS}?tenant_id={other}")).await.refused("INSUFFICIENT_PERMISSIONS");
     let all = app.client.get(&format!("{API_KEYS}?limit=1000")).await.ok();
-    assert_eq!(all["items"].as_array().unwrap().len(), 9, "the platform sees all and its own");
+    assert_eq!(all["items"].as_array().unwrap().len(), 10, "the platform sees all and its own");
     for wrong in ["limit=0", "limit=1001", "tenant_id=x"] {
         app.client.get(&format!("{API_KEYS}?{wrong}")).await.refused("INVALID_FIELD_VALUE");
     }
@@ -210,7 +210,7 @@ async fn nobody_widens_their_own_rights() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tenant_cannot_revoke_beyond_itself_and_nobody_the_bootstrap_key() {
+async fn a_tenant_cannot_revoke_beyond_itself_and_nobody_a_configured_key() {
     let app = TestApp::start().await;
     let mine = app.credential(json!({ "tenant_id": Uuid::new_v4(), "admin": true })).await;
     let tenant = Uuid::new_v4();
@@ -227,7 +227,9 @@ async fn a_tenant_cannot_revoke_beyond_itself_and_nobody_the_bootstrap_key() {
     }
     let path = format!("/api/v1/ves/head?tenant_id={tenant}&store_id={tenant}");
     theirs.get(&path).await.ok();
-    app.client.with_key(ROOT_KEY).get(&path).await.ok();
+    for configured in [ROOT_KEY, SIDECAR_KEY] {
+        app.client.with_key(configured).get(&path).await.ok();
+    }
     app.finish().await;
 }
 

@@ -17,6 +17,8 @@ use crate::whole_log;
 
 /// The platform key of every test server.
 pub(crate) const ROOT_KEY: &str = "ss_00000000rootrootrootrootrootrootroot";
+/// The sidecar's key of every test server.
+pub(crate) const SIDECAR_KEY: &str = "ss_ca000000sidecarsidecarsidecarsidecar";
 /// Seed of the receipt key of every test server.
 pub(crate) const SEED: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 
@@ -48,7 +50,10 @@ pub(crate) fn config(place: &Place, flags: &[&str]) -> Config {
         "--drain-delay-secs=0",
         "--min-free-disk-bytes=0",
         "--committer-max-wait-secs=0",
-        "--bootstrap-admin-api-key=ss_00000000rootrootrootrootrootrootroot",
+        "--bootstrap-admin-api-key",
+        ROOT_KEY,
+        "--bootstrap-sidecar-api-key",
+        SIDECAR_KEY,
         "--ves-sequencer-signing-key",
         SEED,
         url.as_str(),

@@ -5,11 +5,11 @@ use uuid::Uuid;
 
 use crate::agent::{Agent, body, query};
 use crate::answer::Answer;
-use crate::app::{Client, ROOT_KEY, TestApp};
+use crate::app::{Client, ROOT_KEY, SIDECAR_KEY, TestApp};
 use crate::raw::{Connection, post_head, status};
 
 /// The credentials of the table, in the order of its columns.
-const CREDENTIALS: [&str; 13] = [
+const CREDENTIALS: [&str; 14] = [
     "none",
     "malformed",
     "unknown",
@@ -23,6 +23,7 @@ const CREDENTIALS: [&str; 13] = [
     "other agent",
     "other tenant",
     "platform",
+    "sidecar",
 ];
 
 /// One route with a request that succeeds, or fails only behind the door.
@@ -30,7 +31,7 @@ struct Row {
     method: &'static str,
     path: String,
     body: Value,
-    statuses: [u16; 13],
+    statuses: [u16; 14],
 }
 
 async fn credentials(app: &TestApp, agent: &Agent) -> Vec<Client> {
@@ -60,12 +61,13 @@ async fn credentials(app: &TestApp, agent: &Agent) -> Vec<Client> {
         make(json!({ "agent_id": Uuid::new_v4() })).await,
         make(json!({ "tenant_id": Uuid::new_v4(), "admin": true })).await,
         app.client.clone(),
+        app.client.with_key(SIDECAR_KEY),
     ]
 }
 
 /// A row whose first four credentials are none that count.
-fn row(method: &'static str, path: String, body: Value, after: [u16; 9]) -> Row {
-    let mut statuses = [401; 13];
+fn row(method: &'static str, path: String, body: Value, after: [u16; 10]) -> Row {
+    let mut statuses = [401; 14];
     statuses[4..].copy_from_slice(&after);
     Row { method, path, body, statuses }
 }
@@ -78,10 +80,10 @@ fn rows_of_the_log(agent: &Agent, envelope: &str, batch_id: &str) -> Vec<Row> {
     let event_id = event["event_id"].as_str().unwrap();
     let entity_id = event["entity_id"].as_str().unwrap();
     let hash = "ab".repeat(32);
-    //             read write admin store other-store agent other-agent other-tenant platform
-    let of_stream = [200, 403, 200, 200, 403, 200, 200, 403, 200];
-    let of_batch = [200, 403, 200, 200, 404, 200, 200, 404, 200];
-    let of_nobody = [200, 403, 200, 200, 200, 200, 200, 200, 200];
+    //       read write admin store other-store agent other-agent other-tenant platform sidecar
+    let of_stream = [200, 403, 200, 200, 403, 200, 200, 403, 200, 200];
+    let of_batch = [200, 403, 200, 200, 404, 200, 200, 404, 200, 200];
+    let of_nobody = [200, 403, 200, 200, 200, 200, 200, 200, 200, 200];
     let null = Value::Null;
     let api = "/api/v1";
     vec![
@@ -89,7 +91,7 @@ fn rows_of_the_log(agent: &Agent, envelope: &str, batch_id: &str) -> Vec<Row> {
             "POST",
             format!("{api}/ves/events/ingest"),
             json!({ "agentId": id, "events": [event] }),
-            [403, 200, 200, 200, 403, 200, 403, 403, 200],
+            [403, 200, 200, 200, 403, 200, 403, 403, 200, 403],
         ),
         row("GET", format!("{api}/ves/events?{q}"), null.clone(), of_stream),
         row("GET", format!("{api}/ves/events/{event_id}?{q}"), null.clone(), of_stream),
@@ -102,7 +104,7 @@ fn rows_of_the_log(agent: &Agent, envelope: &str, batch_id: &str) -> Vec<Row> {
                 "tenant_id": tenant, "store_id": agent.stream.store_id,
                 "sequence_start": 1, "sequence_end": 1,
             }),
-            [403, 200, 200, 200, 403, 200, 200, 403, 200],
+            [403, 200, 200, 200, 403, 200, 200, 403, 200, 403],
         ),
         row("GET", format!("{api}/ves/commitments?{q}"), null.clone(), of_stream),
         row("GET", format!("{api}/ves/commitments/{batch_id}"), null.clone(), of_batch),
@@ -119,10 +121,11 @@ fn rows_of_the_log(agent: &Agent, envelope: &str, batch_id: &str) -> Vec<Row> {
 /// Keys of agents and credentials.
 fn rows_of_keys(agent: &Agent) -> Vec<Row> {
     let (tenant, id) = (agent.stream.tenant_id, agent.id);
-    //             read write admin store other-store agent other-agent other-tenant platform
-    let of_tenant = [200, 403, 200, 200, 200, 200, 200, 403, 200];
-    let admin = |allowed: u16| [403, 403, allowed, 403, 403, 403, 403, 403, allowed];
-    let admin_of_any = |allowed: u16| [403, 403, allowed, 403, 403, 403, 403, allowed, allowed];
+    //       read write admin store other-store agent other-agent other-tenant platform sidecar
+    let of_tenant = [200, 403, 200, 200, 200, 200, 200, 403, 200, 200];
+    let admin = |allowed: u16| [403, 403, allowed, 403, 403, 403, 403, 403, allowed, 403];
+    let admin_of_any =
+        |allowed: u16| [403, 403, allowed, 403, 403, 403, 403, allowed, allowed, 403];
     let null = Value::Null;
     let api = "/api/v1";
     vec![
@@ -130,7 +133,7 @@ fn rows_of_keys(agent: &Agent) -> Vec<Row> {
             "POST",
             format!("{api}/agents/keys"),
             agent.key_body(),
-            [403, 403, 409, 403, 403, 409, 403, 403, 409],
+            [403, 403, 409, 403, 403, 409, 403, 403, 409, 403],
         ),
         row(
             "GET",
@@ -157,6 +160,20 @@ fn rows_of_keys(agent: &Agent) -> Vec<Row> {
     ]
 }
 
+/// Figures, of whole tenants or of everything.
+fn rows_of_figures() -> Vec<Row> {
+    //       read write admin store other-store agent other-agent other-tenant platform sidecar
+    let admin = [403, 403, 200, 403, 403, 403, 403, 200, 200, 403];
+    let and_sidecar = [403, 403, 200, 403, 403, 403, 403, 200, 200, 200];
+    let figures = |list, after| row("GET", format!("/api/v1/admin/{list}"), Value::Null, after);
+    vec![
+        figures("overview", admin),
+        figures("tenants", admin),
+        figures("stores", and_sidecar),
+        figures("agents", admin),
+    ]
+}
+
 async fn call(client: &Client, row: &Row) -> Answer {
     let mut request = client.request(row.method, &row.path);
     if row.method == "POST" {
@@ -175,7 +192,7 @@ async fn every_credential_against_every_route() {
     let clients = credentials(&app, &agent).await;
     let batch_id = batch["batch_id"].as_str().unwrap();
     let rows = rows_of_the_log(&agent, &event.to_json(), batch_id);
-    for row in rows.iter().chain(&rows_of_keys(&agent)) {
+    for row in rows.iter().chain(&rows_of_keys(&agent)).chain(&rows_of_figures()) {
         for ((client, name), expect) in clients.iter().zip(CREDENTIALS).zip(row.statuses) {
             let answer = call(client, row).await;
             answer.check_conventions();
@@ -190,7 +207,7 @@ async fn every_credential_against_every_route() {
             assert_eq!(answer.code(), code, "{what}");
         }
     }
-    for path in ["/health", "/ready", "/api/v1/ves/sequencer"] {
+    for path in ["/health", "/ready", "/health/live", "/health/ready", "/api/v1/ves/sequencer"] {
         for client in &clients {
             client.get(path).await.ok();
         }
@@ -203,7 +220,7 @@ async fn the_operations_port_asks_for_the_platform_where_it_asks() {
     let app = TestApp::start().await;
     let agent = app.agent().await;
     let clients = credentials(&app, &agent).await;
-    let statuses = [401, 401, 401, 401, 403, 403, 403, 403, 403, 403, 403, 403, 200];
+    let statuses = [401, 401, 401, 401, 403, 403, 403, 403, 403, 403, 403, 403, 200, 200];
     for ((client, name), expect) in clients.iter().zip(CREDENTIALS).zip(statuses) {
         let client = app.operations.with_key(&client.key);
         let answer = client.get("/health/detailed").await;

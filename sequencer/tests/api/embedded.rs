@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions as _, Executor as _, sqlite::SqliteConnectOptions};
 
 use crate::agent::query;
 use crate::app::{TestApp, config};
+use crate::client::connections;
 use crate::place::Place;
 use crate::start::{refused, says};
 
@@ -17,25 +18,37 @@ async fn on_loopback_missing_secrets_are_created_once_and_kept_private() {
     let place = Place::embedded();
     let bare = || Config {
         bootstrap_admin_api_key: None,
+        bootstrap_sidecar_api_key: None,
         ves_sequencer_signing_key: None,
         ..config(&place, &[])
     };
     let first = Server::start(bare()).await.unwrap();
-    assert_eq!(first.created().len(), 2);
+    assert_eq!(first.created().len(), 3);
     let key = first.bootstrap_key().expose().to_owned();
     assert!(sequencer::auth::api_key::is_well_formed(&key));
     first.stop().await.unwrap();
-    for name in ["bootstrap.key", "signing.key"] {
+    for name in ["bootstrap.key", "sidecar.key", "signing.key"] {
         let file = std::fs::metadata(place.path().join(name)).unwrap();
         assert_eq!(file.permissions().mode() & 0o777, 0o600, "{name}");
     }
+    let sidecar = std::fs::read_to_string(place.path().join("sidecar.key")).unwrap();
+    assert!(sequencer::auth::api_key::is_well_formed(&sidecar) && sidecar != key);
     let second = Server::start(bare()).await.unwrap();
     assert_eq!(second.created().len(), 0);
     assert_eq!(second.bootstrap_key().expose(), key);
+    let client = connections().get(format!("http://{}/api/v1/admin/stores", second.api_address()));
+    let listed = client.bearer_auth(&sidecar).send().await.unwrap();
+    assert_eq!(listed.status(), 200, "a sidecar beside it needs nothing else");
     second.stop().await.unwrap();
+    assert_eq!(std::fs::read_to_string(place.path().join("sidecar.key")).unwrap(), sidecar);
     std::fs::write(place.path().join("bootstrap.key"), "nonsense").unwrap();
     says(&refused(bare()).await, &["bootstrap.key"]);
     std::fs::write(place.path().join("bootstrap.key"), &key).unwrap();
+    std::fs::write(place.path().join("sidecar.key"), "nonsense").unwrap();
+    says(&refused(bare()).await, &["sidecar.key"]);
+    std::fs::write(place.path().join("sidecar.key"), &key).unwrap();
+    says(&refused(bare()).await, &["BOOTSTRAP_SIDECAR_API_KEY", "of its own"]);
+    std::fs::write(place.path().join("sidecar.key"), &sidecar).unwrap();
     std::fs::write(place.path().join("signing.key"), "nonsense").unwrap();
     says(&refused(bare()).await, &["signing.key"]);
 }

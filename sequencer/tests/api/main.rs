@@ -45,6 +45,7 @@ mod reads;
 mod refusals;
 mod replays;
 mod restart;
+mod sidecar_key;
 mod slow_clients;
 mod start;
 mod store;

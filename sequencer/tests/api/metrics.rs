@@ -105,6 +105,8 @@ async fn exercise(app: &TestApp) -> Agent {
         format!("/api/v1/ves/proofs/7?{q}"),
         "/ready".to_owned(),
         "/health".to_owned(),
+        "/health/live".to_owned(),
+        "/health/ready".to_owned(),
     ] {
         app.client.get(&path).await.ok();
     }
@@ -198,7 +200,7 @@ async fn a_fresh_server_shows_its_counters_at_zero() {
         }
     }
     assert_eq!(samples["stateset_sequencer_ready"], 1.0);
-    assert_eq!(samples["stateset_sequencer_api_keys_active"], 1.0);
+    assert_eq!(samples["stateset_sequencer_api_keys_active"], 2.0);
     assert_eq!(samples["stateset_sequencer_queue_capacity_events"], 10_000.0);
     app.finish().await;
 }

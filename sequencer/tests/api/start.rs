@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sequencer::config::Config;
 use sequencer::server::Server;
 
-use crate::app::{ROOT_KEY, SEED, TestApp, config};
+use crate::app::{ROOT_KEY, SEED, SIDECAR_KEY, TestApp, config};
 use crate::place::Place;
 
 /// The sentence with which a start is refused.
@@ -14,7 +14,7 @@ pub(crate) async fn refused(config: Config) -> String {
     let error = Server::start(config).await.err().expect("the start is refused");
     let sentence = format!("{error:#}");
     assert!(!sentence.contains('\n') && sentence.len() < 400, "one sentence: {sentence}");
-    for secret in [ROOT_KEY, SEED] {
+    for secret in [ROOT_KEY, SIDECAR_KEY, SEED] {
         assert!(!sentence.contains(secret), "{sentence}");
     }
     sentence

@@ -101,7 +101,7 @@ behaviours! {
     identities::receipt_keys_are_numbered
     identities::the_sequencers_id_is_kept
     identities::credentials_live_and_end
-    identities::one_bootstrap_credential_is_live
+    identities::one_configured_credential_of_an_origin_is_live
     directory::the_directory_counts_what_is_there
     directory::agents_are_what_their_keys_say
     directory::the_directory_is_paged_by_key

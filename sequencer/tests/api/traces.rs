@@ -200,7 +200,7 @@ async fn refusals_say_why_and_only_our_failures_are_errors() {
     app.client.request("BREW", "/health").send().await.unwrap();
     let agent = app.agent().await;
     app.client.post_events(body(agent.id, &[])).await.refused("INVALID_FIELD_VALUE");
-    for polled in ["/health", "/ready"] {
+    for polled in ["/health", "/ready", "/health/live", "/health/ready"] {
         app.client.get(polled).await.ok();
     }
     app.scrape().await;

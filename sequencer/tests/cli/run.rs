@@ -74,9 +74,12 @@ fn dev_refuses_what_is_not_development_and_a_port_in_use() {
 fn config_shows_no_secret_and_migrate_makes_a_store() {
     let folder = Folder::new();
     let secret = format!("ss_{}", "s".repeat(40));
-    let shown = folder.run(&["config", "--bootstrap-admin-api-key", &secret]).succeeded().stdout;
-    assert!(shown.contains("BOOTSTRAP_ADMIN_API_KEY=(redacted)"), "{shown}");
-    assert!(!shown.contains(&secret), "{shown}");
+    for flag in ["--bootstrap-admin-api-key", "--bootstrap-sidecar-api-key"] {
+        let shown = folder.run(&["config", flag, &secret]).succeeded().stdout;
+        let name = flag.trim_start_matches('-').replace('-', "_").to_uppercase();
+        assert!(shown.contains(&format!("{name}=(redacted)")), "{shown}");
+        assert!(!shown.contains(&secret), "{shown}");
+    }
 
     let migrated = folder.run(&["migrate"]).succeeded().stdout;
     assert!(migrated.contains("sqlite://data/sequencer.db is up to date"), "{migrated}");

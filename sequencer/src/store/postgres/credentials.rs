@@ -5,7 +5,7 @@ use catalog::label::DbOperation;
 use uuid::Uuid;
 use ves::{Hash32, Timestamp};
 
-use super::super::{ApiKeyRecord, CredentialStore, Inserted, StoreError, row};
+use super::super::{ApiKeyOrigin, ApiKeyRecord, CredentialStore, Inserted, StoreError, row};
 use super::{PostgresStore, retrying, store_error};
 
 #[async_trait]
@@ -57,23 +57,19 @@ impl CredentialStore for PostgresStore {
         self.write_api_key(key, "ON CONFLICT DO NOTHING").await
     }
 
-    async fn set_bootstrap_key(&self, key: &ApiKeyRecord) -> Result<(), StoreError> {
-        let measured = self.measure(DbOperation::WriteApiKey);
-        let mut connection = self.connection().await?;
-        retrying!(
-            sqlx::query(
-                "UPDATE api_keys SET revoked_at = $1
-                 WHERE origin = 'bootstrap' AND key_hash <> $2 AND revoked_at IS NULL",
-            )
-            .bind(key.created_at.as_micros())
-            .bind(key.key_hash.0)
-            .execute(&mut *connection)
-        )?;
-        drop((measured, connection));
-        // The operator set a retired one again: it is the platform key once more.
+    async fn set_configured_key(&self, key: &ApiKeyRecord) -> Result<Inserted, StoreError> {
+        // It was live a moment ago, or the operator set a retired one again.
         let again = "ON CONFLICT (key_hash) DO UPDATE SET revoked_at = NULL
-             WHERE api_keys.origin = 'bootstrap'";
-        self.write_api_key(key, again).await.map(|_| ())
+             WHERE api_keys.origin = excluded.origin";
+        if self.write_api_key(key, again).await? == Inserted::Exists {
+            return Ok(Inserted::Exists);
+        }
+        self.retire(key.origin, Some(key.key_hash), key.created_at).await?;
+        Ok(Inserted::Yes)
+    }
+
+    async fn retire_api_keys(&self, origin: ApiKeyOrigin, at: Timestamp) -> Result<(), StoreError> {
+        self.retire(origin, None, at).await
     }
 
     async fn revoke_api_key(&self, key_hash: &Hash32, at: Timestamp) -> Result<(), StoreError> {
@@ -127,6 +123,28 @@ impl CredentialStore for PostgresStore {
 }
 
 impl PostgresStore {
+    /// Revokes the credentials of an origin, all but one.
+    async fn retire(
+        &self,
+        origin: ApiKeyOrigin,
+        but: Option<Hash32>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let _measured = self.measure(DbOperation::WriteApiKey);
+        let mut connection = self.connection().await?;
+        retrying!(
+            sqlx::query(
+                "UPDATE api_keys SET revoked_at = $1 WHERE origin = $2
+                    AND revoked_at IS NULL AND ($3::bytea IS NULL OR key_hash <> $3)",
+            )
+            .bind(at.as_micros())
+            .bind(origin.as_str())
+            .bind(but.map(|hash| hash.0))
+            .execute(&mut *connection)
+        )?;
+        Ok(())
+    }
+
     async fn write_api_key(
         &self,
         key: &ApiKeyRecord,

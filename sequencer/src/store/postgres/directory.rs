@@ -9,7 +9,7 @@ use uuid::Uuid;
 use ves::{Stream, Timestamp};
 
 use super::super::directory::{
-    self, AGENT_API_KEYS, AGENTS, OVERVIEW, TENANTS, next, next_pair, range, select_stores,
+    self, AGENT_API_KEYS, AGENTS, OVERVIEW, STREAMS, TENANTS, next, next_pair, range, select_stores,
 };
 use super::super::row;
 use super::super::{
@@ -72,13 +72,15 @@ impl Directory for PostgresStore {
         tenant_id: Option<Uuid>,
         after: Option<Stream>,
         limit: u32,
+        with_agents: bool,
     ) -> Result<Vec<StoreSummary>, StoreError> {
         let _measured = self.measure(DbOperation::ReadDirectory);
         let after = after.map(|stream| (stream.tenant_id, stream.store_id));
         let Some((from_tenant, from_store)) = next_pair(after) else { return Ok(Vec::new()) };
         let mut connection = self.connection().await?;
         let (first, last) = range(tenant_id);
-        let rows = sqlx::query(AssertSqlSafe(STORES.as_str()))
+        let sql = if with_agents { STORES.as_str() } else { STREAMS };
+        let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(from_tenant)
             .bind(from_store)
             .bind(first)
@@ -87,7 +89,7 @@ impl Directory for PostgresStore {
             .fetch_all(&mut *connection)
             .await
             .map_err(store_error)?;
-        rows.iter().map(directory::store_summary).collect()
+        rows.iter().map(|found| directory::store_summary(found, with_agents)).collect()
     }
 
     async fn agents(

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use ves::{Hash32, Timestamp};
 
 use super::super::row;
-use super::super::{ApiKeyRecord, CredentialStore, Inserted, StoreError};
+use super::super::{ApiKeyOrigin, ApiKeyRecord, CredentialStore, Inserted, StoreError};
 use super::{SqliteStore, store_error};
 
 #[async_trait]
@@ -63,30 +63,33 @@ impl CredentialStore for SqliteStore {
         Ok(inserted)
     }
 
-    async fn set_bootstrap_key(&self, key: &ApiKeyRecord) -> Result<(), StoreError> {
+    async fn set_configured_key(&self, key: &ApiKeyRecord) -> Result<Inserted, StoreError> {
         let _measured = self.measure(DbOperation::WriteApiKey);
         let mut transaction = self.writer.begin().await?;
         let connection = transaction.connection()?;
-        sqlx::query(
-            "UPDATE api_keys SET revoked_at = ?
-             WHERE origin = 'bootstrap' AND key_hash <> ? AND revoked_at IS NULL",
-        )
-        .bind(key.created_at.as_micros())
-        .bind(key.key_hash.0.as_slice())
-        .execute(&mut *connection)
-        .await
-        .map_err(store_error)?;
+        retire(connection, key.origin, key.created_at).await?;
         if insert(connection, key).await? == Inserted::Exists {
-            // The operator set a retired one again: it is the platform key once more.
-            sqlx::query(
-                "UPDATE api_keys SET revoked_at = NULL
-                 WHERE key_hash = ? AND origin = 'bootstrap'",
+            // It was live a moment ago, or the operator set a retired one again.
+            let again = sqlx::query(
+                "UPDATE api_keys SET revoked_at = NULL WHERE key_hash = ? AND origin = ?",
             )
             .bind(key.key_hash.0.as_slice())
+            .bind(key.origin.as_str())
             .execute(&mut *connection)
             .await
             .map_err(store_error)?;
+            if again.rows_affected() == 0 {
+                return Ok(Inserted::Exists);
+            }
         }
+        transaction.commit().await?;
+        Ok(Inserted::Yes)
+    }
+
+    async fn retire_api_keys(&self, origin: ApiKeyOrigin, at: Timestamp) -> Result<(), StoreError> {
+        let _measured = self.measure(DbOperation::WriteApiKey);
+        let mut transaction = self.writer.begin().await?;
+        retire(transaction.connection()?, origin, at).await?;
         transaction.commit().await
     }
 
@@ -126,6 +129,20 @@ impl CredentialStore for SqliteStore {
         let count: i64 = count.try_get(0).map_err(store_error)?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
+}
+
+async fn retire(
+    connection: &mut SqliteConnection,
+    origin: ApiKeyOrigin,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE api_keys SET revoked_at = ? WHERE origin = ? AND revoked_at IS NULL")
+        .bind(at.as_micros())
+        .bind(origin.as_str())
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+    Ok(())
 }
 
 async fn insert(

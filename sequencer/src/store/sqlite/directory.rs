@@ -9,7 +9,7 @@ use uuid::Uuid;
 use ves::{Stream, Timestamp};
 
 use super::super::directory::{
-    self, AGENT_API_KEYS, AGENTS, OVERVIEW, TENANTS, next, next_pair, range, select_stores,
+    self, AGENT_API_KEYS, AGENTS, OVERVIEW, STREAMS, TENANTS, next, next_pair, range, select_stores,
 };
 use super::super::row;
 use super::super::{
@@ -75,13 +75,15 @@ impl Directory for SqliteStore {
         tenant_id: Option<Uuid>,
         after: Option<Stream>,
         limit: u32,
+        with_agents: bool,
     ) -> Result<Vec<StoreSummary>, StoreError> {
         let _measured = self.measure(DbOperation::ReadDirectory);
         let after = after.map(|stream| (stream.tenant_id, stream.store_id));
         let Some((from_tenant, from_store)) = next_pair(after) else { return Ok(Vec::new()) };
         let mut reader = self.reader().await?;
         let (first, last) = range(tenant_id);
-        let rows = sqlx::query(AssertSqlSafe(STORES.as_str()))
+        let sql = if with_agents { STORES.as_str() } else { STREAMS };
+        let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(blob(from_tenant))
             .bind(blob(from_store))
             .bind(blob(first))
@@ -90,7 +92,7 @@ impl Directory for SqliteStore {
             .fetch_all(&mut *reader)
             .await
             .map_err(store_error)?;
-        rows.iter().map(directory::store_summary).collect()
+        rows.iter().map(|found| directory::store_summary(found, with_agents)).collect()
     }
 
     async fn agents(

@@ -102,19 +102,23 @@ pub(super) async fn the_directory_counts_what_is_there(store: &dyn Store) {
     expect.sort_by_key(|tenant| tenant.tenant_id);
     assert_eq!(store.tenants(None, at(40), None, 9).await.unwrap(), expect);
 
-    let summary = |stream, head_sequence, agents, micros| StoreSummary {
+    let summary = |stream, head_sequence, agents: u64, micros| StoreSummary {
         stream,
         head_sequence,
         committed_sequence: 0,
-        agents,
+        agents: Some(agents),
         updated_at: at(micros),
     };
     // `busy` signs for all stores, a revoked key of `wide` was for all, `narrow` is for one.
     let mut expect = [summary(busy.stream, 5, 3, 50), summary(quiet.stream, 2, 2, 40)];
     expect.sort_by_key(|store| store.stream);
-    assert_eq!(store.stores(Some(mine), None, 9).await.unwrap(), expect);
-    assert_eq!(store.stores(None, None, 9).await.unwrap(), expect);
-    assert_eq!(store.stores(Some(third), None, 9).await.unwrap(), []);
+    assert_eq!(store.stores(Some(mine), None, 9, true).await.unwrap(), expect);
+    assert_eq!(store.stores(None, None, 9, true).await.unwrap(), expect);
+    assert_eq!(store.stores(Some(third), None, 9, true).await.unwrap(), []);
+    let cheap = expect.map(|summary| StoreSummary { agents: None, ..summary });
+    assert_eq!(store.stores(Some(mine), None, 9, false).await.unwrap(), cheap);
+    assert_eq!(store.stores(None, None, 1, false).await.unwrap(), cheap[..1]);
+    assert_eq!(store.stores(Some(third), None, 9, false).await.unwrap(), []);
 }
 
 pub(super) async fn agents_are_what_their_keys_say(store: &dyn Store) {
@@ -218,14 +222,16 @@ pub(super) async fn the_directory_is_paged_by_key(store: &dyn Store) {
         seen.extend(page.iter().map(|tenant| tenant.tenant_id));
     }
     assert_eq!(seen, tenants);
-    let (mut seen, mut after) = (Vec::new(), None);
-    while let page = store.stores(None, after, 2).await.unwrap()
-        && let Some(last) = page.last()
-    {
-        after = Some(last.stream);
-        seen.extend(page.iter().map(|store| store.stream));
+    for with_agents in [true, false] {
+        let (mut seen, mut after) = (Vec::new(), None);
+        while let page = store.stores(None, after, 2, with_agents).await.unwrap()
+            && let Some(last) = page.last()
+        {
+            after = Some(last.stream);
+            seen.extend(page.iter().map(|store| store.stream));
+        }
+        assert_eq!(seen, streams);
     }
-    assert_eq!(seen, streams);
     let (mut seen, mut after) = (Vec::new(), None);
     while let page = store.agents((None, None), at(0), after, 2).await.unwrap()
         && let Some(last) = page.last()

@@ -148,17 +148,38 @@ pub(super) async fn credentials_live_and_end(store: &dyn Store) {
     assert_eq!(store.count_active_api_keys().await.unwrap(), 8);
 }
 
-pub(super) async fn one_bootstrap_credential_is_live(store: &dyn Store) {
+pub(super) async fn one_configured_credential_of_an_origin_is_live(store: &dyn Store) {
     let created = credential(50, Uuid::nil(), ApiKeyOrigin::Created);
     store.insert_api_key(&created).await.unwrap();
-    let keys = [1, 2].map(|byte| credential(byte, Uuid::nil(), ApiKeyOrigin::Bootstrap));
-    for current in [0, 0, 1, 0] {
-        store.set_bootstrap_key(&keys[current]).await.unwrap();
-        for (place, key) in keys.iter().enumerate() {
-            let live = store.api_key(&key.key_hash).await.unwrap();
-            let live = live.is_some_and(|key| key.revoked_at.is_none());
-            assert_eq!(live, place == current);
+    let live = async |key: &ApiKeyRecord| {
+        let found = store.api_key(&key.key_hash).await.unwrap();
+        found.is_some_and(|key| key.revoked_at.is_none())
+    };
+    let mut others = vec![created.clone()];
+    for (first, origin) in [(1, ApiKeyOrigin::Bootstrap), (11, ApiKeyOrigin::Sidecar)] {
+        let keys = [first, first + 1].map(|byte| credential(byte, Uuid::nil(), origin));
+        for current in [0, 0, 1, 0] {
+            assert_eq!(store.set_configured_key(&keys[current]).await.unwrap(), Inserted::Yes);
+            for (place, key) in keys.iter().enumerate() {
+                assert_eq!(live(key).await, place == current);
+            }
         }
+        // The text of another credential is refused, and the one before stays.
+        for other in &others {
+            let taken = ApiKeyRecord { origin, ..other.clone() };
+            assert_eq!(store.set_configured_key(&taken).await.unwrap(), Inserted::Exists);
+            let found = store.api_key(&other.key_hash).await.unwrap().unwrap();
+            assert_eq!((found.origin, found.revoked_at), (other.origin, None));
+            assert!(live(&keys[0]).await);
+        }
+        others.push(keys[0].clone());
     }
-    assert!(store.api_key(&created.key_hash).await.unwrap().unwrap().revoked_at.is_none());
+    let [created, bootstrap, sidecar] = &others[..] else { panic!("{others:?}") };
+    store.retire_api_keys(ApiKeyOrigin::Sidecar, at(99)).await.unwrap();
+    store.retire_api_keys(ApiKeyOrigin::Sidecar, at(100)).await.unwrap();
+    assert!(live(created).await && live(bootstrap).await && !live(sidecar).await);
+    let ended = store.api_key(&sidecar.key_hash).await.unwrap().unwrap().revoked_at;
+    assert_eq!(ended, Some(at(99)), "the first end counts");
+    assert_eq!(store.set_configured_key(sidecar).await.unwrap(), Inserted::Yes);
+    assert!(live(sidecar).await);
 }
