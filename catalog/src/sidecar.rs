@@ -105,7 +105,8 @@ metric::declare! {
         "Most connections that the server takes.", "How near is it to refusing?";
     POSTGRES_LONGEST_TRANSACTION = Gauge,
         "stateset_sidecar_store_postgres_longest_transaction_seconds", &[],
-        "Age of the oldest open transaction in the database.", "Does a transaction hold back vacuum?";
+        "Age of the oldest open transaction in the database.",
+        "Does a transaction hold back vacuum?";
     POSTGRES_LOCKS_WAITING = Gauge, "stateset_sidecar_store_postgres_locks_waiting", &[],
         "Lock requests that wait in the database.", "Who waits for whom?";
     POSTGRES_SLOW_STATEMENTS = Gauge, "stateset_sidecar_store_postgres_slow_statements", &[],
