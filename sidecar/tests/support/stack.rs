@@ -11,7 +11,7 @@ use crate::program::{Running, bare, program};
 
 /// The platform's key, and the sidecar's.
 pub(crate) const ADMIN_KEY: &str = "ss_00000000rootrootrootrootrootrootroot";
-pub(crate) const SIDECAR_KEY: &str = ADMIN_KEY;
+pub(crate) const SIDECAR_KEY: &str = "ss_00000000sidesidesidesidesidesideside";
 /// Seed of the receipt key.
 const SEED: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 
@@ -38,6 +38,7 @@ impl Sequencer {
             format!("--database-url={database_url}"),
             format!("--data-dir={}", folder.display()),
             format!("--bootstrap-admin-api-key={ADMIN_KEY}"),
+            format!("--bootstrap-sidecar-api-key={SIDECAR_KEY}"),
             format!("--ves-sequencer-signing-key={SEED}"),
         ];
         let mut command = bare(&program("sequencer"));
