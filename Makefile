@@ -68,6 +68,11 @@ bench-overload: ## Measure what the server does under more load than it takes (A
 bench-growth: ## Measure empty stores against full ones; takes long (ARGS="--events 10000000")
 	cargo bench --locked -p sequencer --bench throughput -- --only growth $(ARGS)
 
+.PHONY: bench-sidecar
+bench-sidecar: ## Measure what a sidecar costs its sequencer's clients, and what it costs idle
+	cargo build --locked --release -p sidecar
+	cargo bench --locked -p sequencer --bench throughput -- --only sidecar $(ARGS)
+
 ## Change it
 
 .PHONY: build

@@ -92,11 +92,7 @@ impl Target {
 
     /// Resident memory, bytes.
     pub(crate) fn resident_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.unwrap_or_default();
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = kib.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-        kib.unwrap_or(0) * 1024
+        resident_bytes_of(self.child.id())
     }
 
     /// Ends the server in order and waits for it.
@@ -105,6 +101,14 @@ impl Target {
         let status = self.child.wait().expect("the server can be waited for");
         assert!(status.success(), "the server ended with {status}");
     }
+}
+
+/// Resident memory of a process, bytes.
+pub(crate) fn resident_bytes_of(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = kib.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
 }
 
 #[derive(Parser)]

@@ -4,8 +4,10 @@
 //! round; rounds alternate between the two, and the table shows the median of the rounds.
 //! Flags: `--rounds N` (3), `--scale PERCENT` of the events (100), `--only ingest|reads|memory`,
 //! `--clients N` for only the rows with that many. `--only overload` and `--only growth` (with
-//! `--events N`) are measured only when asked for.
+//! `--events N`) are measured only when asked for, and so is `--only sidecar`, what a sidecar beside
+//! the server costs.
 
+mod beside;
 mod client;
 mod fixture;
 mod growth;
@@ -85,6 +87,9 @@ fn main() {
     }
     if options.only.as_deref() == Some("overload") {
         overload::run(options.scale_percent);
+    }
+    if options.only.as_deref() == Some("sidecar") {
+        beside::run(options.rounds);
     }
     if options.only.as_deref() == Some("growth") {
         growth::run(&options, number(&arguments, "--events").unwrap_or(10_000_000));

@@ -41,14 +41,14 @@ const CASES: &[Case] = &[
 ];
 
 /// What became of the requests of an open load.
-struct Outcome {
-    accepted: Histogram<u64>,
+pub(crate) struct Outcome {
+    pub(crate) accepted: Histogram<u64>,
     refused: Histogram<u64>,
     lateness: Histogram<u64>,
     /// Answers 200 that came while the load lasted.
     in_time: usize,
     /// Requests without any answer, or with another one.
-    failed: usize,
+    pub(crate) failed: usize,
     offered: usize,
     seconds: f64,
 }
@@ -119,7 +119,7 @@ fn measure(target: &Target, kind: StoreKind, case: &Case, seconds: usize) {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
-fn number(value: f64) -> usize {
+pub(crate) fn number(value: f64) -> usize {
     value.ceil() as usize
 }
 
@@ -138,7 +138,12 @@ struct Load {
     outcome: RefCell<Outcome>,
 }
 
-fn open_load(address: &str, stock: Vec<Vec<u8>>, per_second: f64, duration: Duration) -> Outcome {
+pub(crate) fn open_load(
+    address: &str,
+    stock: Vec<Vec<u8>>,
+    per_second: f64,
+    duration: Duration,
+) -> Outcome {
     let began = Instant::now();
     let load = Rc::new(Load {
         counted: began + WARM_UP..began + duration,
