@@ -45,6 +45,8 @@ mod reads;
 mod refusals;
 mod replays;
 mod restart;
+#[path = "../support/scrape.rs"]
+mod scrape;
 mod sidecar_key;
 mod slow_clients;
 mod start;
