@@ -1,6 +1,6 @@
 //! The scrape is the catalogue, exactly, and its figures are true.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::sequencer::ALL;
 use serde_json::json;
