@@ -1,7 +1,7 @@
 //! The handles with which the sidecar records, a group for each of its rooms.
 
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{Counter, Gauge, Histogram, HistogramVec, IntCounter, Registry, TextEncoder};
+use prometheus::{Counter, Histogram, HistogramVec, IntCounter, Registry, TextEncoder};
 
 use crate::capped::CappedGauge;
 use crate::handles::{ByLabel, GaugeBy, LateGauge};
@@ -76,7 +76,7 @@ pub struct CanaryMetrics {
     pub attempts: ByLabel,
     pub success: LateGauge,
     duration: Vec<Histogram>,
-    pub last_success: Gauge,
+    pub last_success: LateGauge,
 }
 
 impl CanaryMetrics {
@@ -100,7 +100,7 @@ pub struct WitnessMetrics {
     pub lag_seconds: LateGauge,
     pub oldest_unverified_age: LateGauge,
     pub catching_up: LateGauge,
-    pub last_poll: Gauge,
+    pub last_poll: LateGauge,
     pub open_violations: GaugeBy,
     pub violations: ByLabel,
     pub last_violation: LateGauge,
@@ -138,8 +138,6 @@ impl SidecarMetrics {
             new.checks.last_run.set(check.as_str(), started_unix_seconds);
             new.checks.last_success.set(check.as_str(), started_unix_seconds);
         }
-        new.canary.last_success.set(started_unix_seconds);
-        new.witness.last_poll.set(started_unix_seconds);
         new
     }
 
@@ -211,7 +209,7 @@ fn canary_metrics(r: &Registry) -> CanaryMetrics {
         attempts: ByLabel::new(r, &decl::CANARY_ATTEMPTS, CanaryOutcome::VALUES),
         success: LateGauge::new(r, &decl::CANARY_SUCCESS),
         duration: CanaryStep::VALUES.iter().map(step).collect(),
-        last_success: metric::float_gauge(r, &decl::CANARY_LAST_SUCCESS),
+        last_success: LateGauge::new(r, &decl::CANARY_LAST_SUCCESS),
     }
 }
 
@@ -228,7 +226,7 @@ fn witness_metrics(r: &Registry) -> WitnessMetrics {
         lag_seconds: LateGauge::new(r, &decl::WITNESS_LAG_SECONDS),
         oldest_unverified_age: LateGauge::new(r, &decl::WITNESS_OLDEST_UNVERIFIED_AGE),
         catching_up: LateGauge::new(r, &decl::WITNESS_CATCHING_UP),
-        last_poll: metric::float_gauge(r, &decl::WITNESS_LAST_POLL),
+        last_poll: LateGauge::new(r, &decl::WITNESS_LAST_POLL),
         open_violations: GaugeBy::new(r, &decl::WITNESS_OPEN_VIOLATIONS),
         violations: ByLabel::new(r, &decl::WITNESS_VIOLATIONS, ViolationKind::VALUES),
         last_violation: LateGauge::new(r, &decl::WITNESS_LAST_VIOLATION),

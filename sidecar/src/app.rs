@@ -59,7 +59,15 @@ impl App {
         let key = config.api_key()?;
         let sequencer = Sequencer::new(&config, key.as_ref())?;
         let checks = Check::ALL;
-        let metrics = SidecarMetrics::new(VERSION, COMMIT, clock::unix_seconds(), checks);
+        let now = clock::unix_seconds();
+        let metrics = SidecarMetrics::new(VERSION, COMMIT, now, checks);
+        // Ages count from the start; what is off has none, or its alert would fire.
+        if config.canary {
+            metrics.canary.last_success.set(now);
+        }
+        if config.witness {
+            metrics.witness.last_poll.set(now);
+        }
         let progress = Progress::default();
         let core = Arc::new(Core { config, metrics, progress, sequencer, started: Instant::now() });
         Ok(Self {
