@@ -19,6 +19,8 @@ use crate::signature::PublicKey;
 use crate::stream::Stream;
 use crate::wire::EventRecord;
 
+pub use event::recheck;
+
 /// What kind of rule is broken.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug)]
 pub enum ViolationKind {
@@ -134,6 +136,8 @@ pub struct StreamAuditor {
     pending: Vec<NumberedLeaf>,
     /// Events since the last commitment, to find one that got two numbers.
     pending_events: HashSet<Uuid>,
+    /// Last number whose leaf was forgotten.
+    forgotten: u64,
 }
 
 impl StreamAuditor {
@@ -156,7 +160,14 @@ impl StreamAuditor {
             last_commitment,
             pending_events: pending.iter().map(|leaf| leaf.event_id).collect(),
             pending,
+            forgotten: 0,
         }
+    }
+
+    /// The same after [`StreamAuditor::forget_pending`], with what [`StreamAuditor::forgotten`]
+    /// said.
+    pub fn with_forgotten(self, forgotten: u64) -> Self {
+        Self { forgotten, ..self }
     }
 
     /// The stream under audit.
@@ -200,6 +211,10 @@ impl StreamAuditor {
     /// beyond the events seen is reported and otherwise ignored, so it can be shown again after
     /// the events.
     pub fn commitment(&mut self, commitment: &Commitment) -> Vec<Violation> {
+        self.show(commitment, None)
+    }
+
+    fn show(&mut self, commitment: &Commitment, root: Option<Hash32>) -> Vec<Violation> {
         let (start, end) = (commitment.sequence_start, commitment.sequence_end);
         let violation = |kind, detail: String| Violation {
             kind,
@@ -234,7 +249,11 @@ impl StreamAuditor {
                 }
             }
         }
-        if let Some(detail) = self.root_problem(commitment) {
+        let problem = match root {
+            Some(root) => root_problem(commitment, root),
+            None => self.pending_root_problem(commitment),
+        };
+        if let Some(detail) = problem {
             found.push(violation(ViolationKind::Root, detail));
         }
         self.pending.retain(|leaf| leaf.sequence_number > end);
@@ -248,10 +267,35 @@ impl StreamAuditor {
     /// Its number must be the next one; its content must have the stated hash; the agent's key
     /// must have been good when it was sequenced, the signature and the receipt must verify.
     pub fn event(&mut self, record: &EventRecord, keys: &dyn KeySource) -> Vec<Violation> {
-        event::audit(self, record, keys)
+        event::audit(self, record, Some(keys))
     }
 
-    fn root_problem(&self, commitment: &Commitment) -> Option<String> {
+    /// The same without the two signatures, for who verifies a sample of them.
+    pub fn event_without_signatures(&mut self, record: &EventRecord) -> Vec<Violation> {
+        event::audit(self, record, None)
+    }
+
+    /// Forgets the leaves seen so far: without commitments there is no end to them. A commitment
+    /// over one of them is then shown with [`StreamAuditor::commitment_over`].
+    pub fn forget_pending(&mut self) {
+        if let Some(last) = self.pending.last() {
+            self.forgotten = last.sequence_number;
+        }
+        self.pending.clear();
+        self.pending_events.clear();
+    }
+
+    /// Last number whose leaf was forgotten, 0 if none was.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// [`StreamAuditor::commitment`], given the root over its events from another reading.
+    pub fn commitment_over(&mut self, commitment: &Commitment, root: Hash32) -> Vec<Violation> {
+        self.show(commitment, Some(root))
+    }
+
+    fn pending_root_problem(&self, commitment: &Commitment) -> Option<String> {
         let (start, end) = (commitment.sequence_start, commitment.sequence_end);
         let leaves =
             self.pending.iter().filter(|leaf| (start..=end).contains(&leaf.sequence_number));
@@ -260,7 +304,10 @@ impl StreamAuditor {
             let (seen, stated) = (leaves.len(), commitment.leaf_count);
             return Some(format!("{seen} of its {stated} events have been seen"));
         }
-        let root = merkle::root(&leaves)?;
-        (root != commitment.merkle_root).then(|| format!("its events have the root {root}"))
+        root_problem(commitment, merkle::root(&leaves)?)
     }
+}
+
+fn root_problem(commitment: &Commitment, root: Hash32) -> Option<String> {
+    (root != commitment.merkle_root).then(|| format!("its events have the root {root}"))
 }

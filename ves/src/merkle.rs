@@ -77,6 +77,49 @@ pub fn root(leaves: &[Hash32]) -> Option<Hash32> {
     level.first().copied()
 }
 
+/// Builds the root of leaves that come one by one, in the memory of the tree's depth (VES 15.3).
+#[derive(Clone, Debug, Default)]
+pub struct RootBuilder {
+    /// Leaves so far. Its set bits are the sizes of the complete trees below.
+    count: u64,
+    /// Roots of complete trees over all leaves, largest first.
+    complete: Vec<Hash32>,
+}
+
+impl RootBuilder {
+    /// Takes the next leaf.
+    pub fn push(&mut self, leaf: Hash32) {
+        let mut node = leaf;
+        for _ in 0..self.count.trailing_ones() {
+            if let Some(left) = self.complete.pop() {
+                node = node_hash(&left, &node);
+            }
+        }
+        self.complete.push(node);
+        self.count += 1;
+    }
+
+    /// Leaves taken.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The root over all leaves taken, as [`root`] gives it.
+    pub fn finish(mut self) -> Option<Hash32> {
+        let mut incomplete: Option<Hash32> = None;
+        let mut pad = PAD;
+        for level in 0..tree_depth(self.count) {
+            let left = if self.count >> level & 1 == 1 { self.complete.pop() } else { None };
+            incomplete = match (left, incomplete) {
+                (Some(left), right) => Some(node_hash(&left, &right.unwrap_or(pad))),
+                (None, left) => left.map(|left| node_hash(&left, &pad)),
+            };
+            pad = node_hash(&pad, &pad);
+        }
+        incomplete.or(self.complete.pop())
+    }
+}
+
 /// Whether a path leads from a leaf at an index to a root (VES 16.2 with its \[H\] rules).
 ///
 /// Always refused: a path longer than [`MAX_PROOF_PATH`] and index bits above the path length.

@@ -5,25 +5,50 @@ use crate::bytes::Hash32;
 use crate::envelope::Payload;
 use crate::key::KeyStatus;
 use crate::merkle::leaf_hash;
+use crate::stream::Stream;
 use crate::wire::EventRecord;
 
+/// Without keys, no signature is verified.
 pub(super) fn audit(
     auditor: &mut StreamAuditor,
     record: &EventRecord,
-    keys: &dyn KeySource,
+    keys: Option<&dyn KeySource>,
 ) -> Vec<Violation> {
     let signing_hash = record.event.signing_hash();
-    let problems = [
-        (ViolationKind::PayloadHash, payload_problem(record)),
-        (ViolationKind::Signature, signature_problem(record, &signing_hash, keys)),
-        (ViolationKind::Receipt, receipt_problem(auditor, record, &signing_hash, keys)),
-    ];
-    let mut found: Vec<Violation> = problems
-        .into_iter()
-        .filter_map(|(kind, detail)| Some(violation(kind, record, detail?)))
-        .collect();
+    let mut found = content(&auditor.stream, record, &signing_hash, keys);
     found.extend(auditor.place(record, &signing_hash));
     found
+}
+
+/// What is wrong with one record by itself, wherever it stands (VES 24, items 2, 3 and 8).
+///
+/// Without keys, no signature is verified: for a leaf that was seen before with its signatures.
+/// Gives the leaf too (VES 15.1).
+pub fn recheck(
+    stream: &Stream,
+    record: &EventRecord,
+    keys: Option<&dyn KeySource>,
+) -> (Hash32, Vec<Violation>) {
+    let (event, signing_hash) = (&record.event, record.event.signing_hash());
+    let number = record.sequence_number;
+    let leaf = leaf_hash(&event.stream, number, &signing_hash, &event.agent_signature);
+    (leaf, content(stream, record, &signing_hash, keys))
+}
+
+fn content(
+    stream: &Stream,
+    record: &EventRecord,
+    signing_hash: &Hash32,
+    keys: Option<&dyn KeySource>,
+) -> Vec<Violation> {
+    let signature = keys.and_then(|keys| signature_problem(record, signing_hash, keys));
+    let problems = [
+        (ViolationKind::PayloadHash, payload_problem(record)),
+        (ViolationKind::Signature, signature),
+        (ViolationKind::Receipt, receipt_problem(stream, record, signing_hash, keys)),
+    ];
+    let found = problems.into_iter();
+    found.filter_map(|(kind, detail)| Some(violation(kind, record, detail?))).collect()
 }
 
 impl StreamAuditor {
@@ -89,13 +114,13 @@ fn signature_problem(
 }
 
 fn receipt_problem(
-    auditor: &StreamAuditor,
+    stream: &Stream,
     record: &EventRecord,
     signing_hash: &Hash32,
-    keys: &dyn KeySource,
+    keys: Option<&dyn KeySource>,
 ) -> Option<String> {
     let receipt = &record.receipt;
-    if record.event.stream != auditor.stream {
+    if record.event.stream != *stream {
         return Some("the event belongs to another stream".to_owned());
     }
     let fits = receipt.event_id == record.event.event_id
@@ -104,11 +129,15 @@ fn receipt_problem(
     if !fits {
         return Some("the receipt names another event, number or time".to_owned());
     }
+    let Some(keys) = keys else {
+        let fits = receipt.fits(stream, signing_hash);
+        return (!fits).then(|| "the receipt does not have the hash of the event".to_owned());
+    };
     let version = receipt.sequencer_key_version;
     let Some(key) = keys.sequencer_key(version) else {
         return Some(format!("receipt key {version} is not published"));
     };
-    let verifies = receipt.verify(&key, &auditor.stream, signing_hash);
+    let verifies = receipt.verify(&key, stream, signing_hash);
     (!verifies).then(|| "the receipt does not verify".to_owned())
 }
 

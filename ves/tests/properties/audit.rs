@@ -8,6 +8,7 @@ use ves::{
     Commitment, EventRecord, Payload, StreamAuditor, Timestamp, Violation, ViolationKind,
     parse_event_record,
 };
+use ves::audit::recheck;
 
 use crate::sample::{Keys, Log, STREAM, agent_key, cases, draft, leaf, log, record};
 
@@ -157,6 +158,50 @@ proptest! {
         let committed = log.commitments.last().map_or(0, |last| last.sequence_end);
         prop_assert_eq!(auditor.pending().len() as u64, log.records.len() as u64 - committed);
     }
+}
+
+#[test]
+fn without_signatures_all_but_the_signatures_is_seen() {
+    for (falsify, kind) in FALSIFY_EVENT {
+        let mut log = log(&[3], 0);
+        falsify(&mut log.records[1]);
+        let mut auditor = StreamAuditor::new(STREAM);
+        let mut found = Vec::new();
+        for record in &log.records {
+            let (leaf_hash, alone) = recheck(&STREAM, record, None);
+            let here = auditor.event_without_signatures(record);
+            assert_eq!(here, alone);
+            assert_eq!(auditor.pending().last().map(|leaf| leaf.leaf_hash), Some(leaf_hash));
+            assert_eq!(leaf_hash, leaf(record));
+            found.extend(here);
+        }
+        found.extend(auditor.commitment(&log.commitments[0]));
+        // What a signature covers is in the leaf; the receipt's signature and key are not.
+        let expect = match kind {
+            Signature => Root,
+            other => other,
+        };
+        let falsified = &log.records[1];
+        let good = record(falsified.event.clone(), 2).receipt;
+        let only_keys_tell = falsified.event.signature_scheme == Some(2)
+            || (falsified.receipt.receipt_hash == good.receipt_hash && falsified.receipt != good);
+        assert!(only_keys_tell || kinds(&found).contains(&expect), "{kind}: {found:?}");
+    }
+}
+
+#[test]
+fn a_commitment_over_forgotten_leaves_is_checked_by_the_root_of_another_reading() {
+    let log = log(&[3, 2], 0);
+    let mut auditor = StreamAuditor::new(STREAM);
+    for record in &log.records {
+        assert_eq!(auditor.event(record, &Keys::good()), []);
+    }
+    auditor.forget_pending();
+    assert_eq!((auditor.forgotten(), auditor.pending()), (5, [].as_slice()));
+    let [first, second] = log.commitments.as_slice() else { panic!("two commitments") };
+    assert_eq!(auditor.commitment_over(first, first.merkle_root), []);
+    assert_eq!(kinds(&auditor.commitment_over(second, first.merkle_root)), [Root]);
+    assert_eq!(kinds(&auditor.event(&log.records[4], &Keys::good())), [Duplicate]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use ves::Hash32;
 use ves::merkle::{
-    PAD, node_hash, proof_from_tiles, proof_tiles, root, tiles, tree_depth, verify_inclusion,
+    PAD, RootBuilder, node_hash, proof_from_tiles, proof_tiles, root, tiles, tree_depth, verify_inclusion,
 };
 
 use crate::sample::cases;
@@ -37,11 +37,14 @@ proptest! {
     #![proptest_config(cases(64))]
 
     #[test]
-    fn three_ways_give_one_root(count in 1..3000_u64) {
+    fn all_ways_give_one_root(count in 1..3000_u64) {
         let leaves = leaves(count);
         let (tile_root, tiles) = tiles(&leaves);
         prop_assert_eq!(root(&leaves), Some(tile_root));
         prop_assert_eq!(naive_root(&leaves), tile_root);
+        let mut builder = RootBuilder::default();
+        leaves.iter().for_each(|leaf| builder.push(*leaf));
+        prop_assert_eq!((builder.count(), builder.finish()), (count, Some(tile_root)));
         prop_assert!(tiles.iter().all(|tile| (1..=256).contains(&tile.hashes.len())));
     }
 
