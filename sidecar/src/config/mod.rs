@@ -6,6 +6,7 @@
 mod check;
 mod seconds;
 mod secret;
+mod witness;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use serde::Serialize;
 pub(crate) use check::parse_url;
 pub use seconds::Seconds;
 pub use secret::Secret;
+pub use witness::Streams;
 
 /// The sidecar's configuration.
 #[derive(Args, Clone, Debug, Serialize)]
@@ -101,6 +103,43 @@ pub struct Config {
         help_heading = "Witness"
     )]
     pub witness: bool,
+    /// Streams to follow, as tenant/store with commas between; unset, all that the key may list.
+    #[arg(
+        long,
+        env = "WITNESS_STREAMS",
+        default_value_t = Streams::default(),
+        help_heading = "Witness"
+    )]
+    pub witness_streams: Streams,
+    /// Seconds between two looks at the heads of all streams.
+    #[arg(long, env = "WITNESS_POLL_SECS", default_value = "1", help_heading = "Witness")]
+    pub witness_poll_secs: Seconds,
+    /// Events a second that the loop over the whole history reads again; 0 turns it off.
+    #[arg(
+        long,
+        env = "WITNESS_AUDIT_EVENTS_PER_SECOND",
+        default_value_t = 2_000,
+        help_heading = "Witness"
+    )]
+    pub witness_audit_events_per_second: u32,
+    /// Cores that verifying may take; beyond, the witness falls behind and says by how much.
+    #[arg(
+        long,
+        env = "WITNESS_CPU_CORES",
+        default_value = "0.5",
+        value_parser = witness::cores,
+        help_heading = "Witness"
+    )]
+    pub witness_cpu_cores: f64,
+    /// Share of events whose signatures are verified; hashes, numbers and roots always are.
+    #[arg(
+        long,
+        env = "WITNESS_SIGNATURE_SAMPLE",
+        default_value = "1",
+        value_parser = witness::share,
+        help_heading = "Witness"
+    )]
+    pub witness_signature_sample: f64,
 
     /// Which log lines are written, for example `info` or `sidecar=debug`.
     #[arg(long, env = "RUST_LOG", default_value = "info", help_heading = "Logging")]

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+pub mod view;
+
 use crate::app::Core;
+use view::{AuditView, WitnessView};
 
 /// The witness.
 pub struct Witness {
@@ -19,6 +22,22 @@ impl Witness {
     #[expect(clippy::unused_async, reason = "the state is opened here")]
     pub async fn open(core: &Arc<Core>) -> anyhow::Result<Self> {
         Ok(Self { core: Arc::clone(core) })
+    }
+
+    /// What is known now.
+    #[must_use]
+    pub fn view(&self) -> WitnessView {
+        let config = &self.core.config;
+        WitnessView {
+            enabled: config.witness,
+            signature_sample: config.witness_signature_sample,
+            cpu_cores: config.witness_cpu_cores,
+            audit: AuditView {
+                events_per_second: config.witness_audit_events_per_second,
+                ..AuditView::default()
+            },
+            ..WitnessView::default()
+        }
     }
 
     /// Runs until told to stop.

@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use ves::ViolationKind::{
     Chain, Duplicate, Gap, PayloadHash, Receipt, Rewritten, Rollback, Root, Signature,
 };
+use ves::audit::recheck;
 use ves::{
     Commitment, EventRecord, Payload, StreamAuditor, Timestamp, Violation, ViolationKind,
     parse_event_record,
 };
-use ves::audit::recheck;
 
 use crate::sample::{Keys, Log, STREAM, agent_key, cases, draft, leaf, log, record};
 

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use ves::Hash32;
 use ves::merkle::{
-    PAD, RootBuilder, node_hash, proof_from_tiles, proof_tiles, root, tiles, tree_depth, verify_inclusion,
+    PAD, RootBuilder, node_hash, proof_from_tiles, proof_tiles, root, tiles, tree_depth,
+    verify_inclusion,
 };
 
 use crate::sample::cases;
