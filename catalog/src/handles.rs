@@ -1,6 +1,6 @@
 //! Handles that both processes use: counters by an enum, gauges that appear with their first value.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use prometheus::{Gauge, GaugeVec, IntCounter, Registry};
 
@@ -48,21 +48,39 @@ by_label!(
     ViolationKind
 );
 
-/// A gauge that a scrape shows from its first value on: "0" and "not known" must differ.
+/// A gauge that a scrape shows while it has a value: "0" and "not known" must differ.
 pub struct LateGauge {
     registry: Registry,
     metric: &'static Metric,
-    gauge: OnceLock<Gauge>,
+    /// Held for a look-up only.
+    gauge: Mutex<Option<Gauge>>,
 }
 
 impl LateGauge {
     pub(crate) fn new(registry: &Registry, metric: &'static Metric) -> Self {
-        Self { registry: registry.clone(), metric, gauge: OnceLock::new() }
+        Self { registry: registry.clone(), metric, gauge: Mutex::new(None) }
     }
 
     /// Shows a value.
     pub fn set(&self, value: f64) {
-        self.gauge.get_or_init(|| metric::float_gauge(&self.registry, self.metric)).set(value);
+        let mut gauge = self.gauge.lock().unwrap_or_else(PoisonError::into_inner);
+        gauge.get_or_insert_with(|| metric::float_gauge(&self.registry, self.metric)).set(value);
+    }
+
+    /// Shows nothing any more: what is not known now must not look like its last value.
+    pub fn clear(&self) {
+        let mut gauge = self.gauge.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gauge) = gauge.take() {
+            let _ = self.registry.unregister(Box::new(gauge));
+        }
+    }
+
+    /// Shows a value or nothing.
+    pub fn show(&self, value: Option<f64>) {
+        match value {
+            Some(value) => self.set(value),
+            None => self.clear(),
+        }
     }
 }
 
@@ -77,5 +95,29 @@ impl GaugeBy {
     /// Shows the value of a label; `label` is the text of an enum value of the declaration.
     pub fn set(&self, label: &'static str, value: f64) {
         self.0.with_label_values(&[label]).set(value);
+    }
+
+    /// Shows nothing for a label any more.
+    pub fn clear(&self, label: &'static str) {
+        let _ = self.0.remove_label_values(&[label]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_not_known_any_more_leaves_the_scrape_and_comes_back() {
+        let registry = Registry::new();
+        let gauge = LateGauge::new(&registry, &crate::sidecar::SEQUENCER_UP);
+        let shown = || {
+            registry.gather().first().map(|family| family.get_metric()[0].get_gauge().get_value())
+        };
+        assert_eq!(shown(), None);
+        for value in [Some(1.0), None, None, Some(0.0)] {
+            gauge.show(value);
+            assert_eq!(shown(), value);
+        }
     }
 }

@@ -28,7 +28,8 @@ pub use sequencer_handles::{
 };
 
 pub use sidecar_handles::{
-    CanaryMetrics, CheckMetrics, ProcessMetrics, SidecarMetrics, StoreMetrics, WitnessMetrics,
+    CanaryMetrics, CheckMetrics, ProcessMetrics, SeenMetrics, SidecarMetrics, StoreMetrics,
+    WitnessMetrics,
 };
 
 /// `job` label of the sequencer's scrape; rules, compose file, chart and docs use this constant.

@@ -1,5 +1,7 @@
 //! The handles with which the sidecar records, a group for each of its rooms.
 
+use std::sync::OnceLock;
+
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Counter, Histogram, HistogramVec, IntCounter, Registry, TextEncoder};
 
@@ -33,13 +35,31 @@ pub struct CheckMetrics {
 /// The sequencer's process as the kernel sees it.
 #[expect(missing_docs, reason = "each field is the handle of the declaration of the same name")]
 pub struct ProcessMetrics {
-    pub restarts: IntCounter,
-    pub cpu: Counter,
+    registry: Registry,
+    seen: OnceLock<SeenMetrics>,
     pub resident_memory: LateGauge,
     pub open_file_descriptors: LateGauge,
     pub file_descriptor_limit: LateGauge,
     pub threads: LateGauge,
     pub start_time: LateGauge,
+}
+
+/// Counters over all processes of the sequencer that were seen.
+#[expect(missing_docs, reason = "each field is the handle of the declaration of the same name")]
+pub struct SeenMetrics {
+    pub restarts: IntCounter,
+    pub cpu: Counter,
+}
+
+impl ProcessMetrics {
+    /// The counters, in the scrape from the first call on: that of the first process seen.
+    #[must_use]
+    pub fn seen(&self) -> &SeenMetrics {
+        self.seen.get_or_init(|| SeenMetrics {
+            restarts: metric::counter(&self.registry, &decl::SEQUENCER_RESTARTS),
+            cpu: metric::float_counter(&self.registry, &decl::SEQUENCER_CPU),
+        })
+    }
 }
 
 /// The store from outside; the families of the other driver are absent.
@@ -172,8 +192,8 @@ fn check_metrics(r: &Registry) -> CheckMetrics {
 
 fn process_metrics(r: &Registry) -> ProcessMetrics {
     ProcessMetrics {
-        restarts: metric::counter(r, &decl::SEQUENCER_RESTARTS),
-        cpu: metric::float_counter(r, &decl::SEQUENCER_CPU),
+        registry: r.clone(),
+        seen: OnceLock::new(),
         resident_memory: LateGauge::new(r, &decl::SEQUENCER_MEMORY),
         open_file_descriptors: LateGauge::new(r, &decl::SEQUENCER_FDS),
         file_descriptor_limit: LateGauge::new(r, &decl::SEQUENCER_FD_LIMIT),

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use catalog::SidecarMetrics;
-use catalog::label::Check;
 
 use crate::canary::Canary;
-use crate::checks::Checks;
+use crate::checks::{self, Checks, Overall};
 use crate::client::Sequencer;
 use crate::config::Config;
 use crate::history::History;
@@ -58,9 +57,9 @@ impl App {
         config.validate()?;
         let key = config.api_key()?;
         let sequencer = Sequencer::new(&config, key.as_ref())?;
-        let checks = Check::ALL;
+        let checks = checks::configured(&config);
         let now = clock::unix_seconds();
-        let metrics = SidecarMetrics::new(VERSION, COMMIT, now, checks);
+        let metrics = SidecarMetrics::new(VERSION, COMMIT, now, &checks);
         // Ages count from the start; what is off has none, or its alert would fire.
         if config.canary {
             metrics.canary.last_success.set(now);
@@ -79,5 +78,11 @@ impl App {
             history: History::new(&core),
             core,
         })
+    }
+
+    /// How all of it is, in one sentence.
+    #[must_use]
+    pub fn overall(&self) -> Overall {
+        Overall::of(&self.checks.findings())
     }
 }

@@ -1,5 +1,6 @@
 //! Whether the sidecar's own loops make progress: the only thing its `/health` speaks of.
 
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ pub struct Progress {
 }
 
 struct Loop {
-    name: &'static str,
+    name: Cow<'static, str>,
     longest: Duration,
     last: Instant,
 }
@@ -20,14 +21,15 @@ struct Loop {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Stuck {
     /// Name of the loop.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Time since it last came round.
     pub silent: Duration,
 }
 
 impl Progress {
     /// A loop says that it came round, and after how long without the next word it is stuck.
-    pub fn mark(&self, name: &'static str, longest: Duration) {
+    pub fn mark(&self, name: impl Into<Cow<'static, str>>, longest: Duration) {
+        let name = name.into();
         let mut loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
         let last = Instant::now();
         match loops.iter_mut().find(|known| known.name == name) {
@@ -40,7 +42,8 @@ impl Progress {
     #[must_use]
     pub fn stuck(&self) -> Vec<Stuck> {
         let loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
-        let silent = |known: &Loop| Stuck { name: known.name, silent: known.last.elapsed() };
+        let silent =
+            |known: &Loop| Stuck { name: known.name.clone(), silent: known.last.elapsed() };
         loops.iter().filter(|known| known.last.elapsed() > known.longest).map(silent).collect()
     }
 }

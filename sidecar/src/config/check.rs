@@ -41,6 +41,11 @@ impl Config {
                 "DATABASE_URL must begin with `sqlite://` or `postgres://`"
             );
         }
+        let ratios = [self.disk_warn_ratio, self.disk_high_ratio, self.disk_full_ratio];
+        ensure!(
+            ratios.is_sorted(),
+            "DISK_WARN_RATIO, DISK_HIGH_RATIO and DISK_FULL_RATIO must ascend, but are {ratios:?}"
+        );
         Ok(())
     }
 
@@ -86,6 +91,12 @@ pub(crate) fn parse_url(url: &str) -> anyhow::Result<Url> {
     let parsed = url.parse().ok();
     let parsed = parsed.filter(|url: &Url| matches!(url.scheme(), "http" | "https"));
     parsed.with_context(|| format!("{url} is not a URL that begins with http:// or https://"))
+}
+
+/// Reads a share: 0 to 1.
+pub(super) fn ratio(text: &str) -> Result<f64, String> {
+    let ratio = text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+    ratio.ok_or_else(|| "a share from 0 to 1".to_owned())
 }
 
 /// Only the part of a database URL that holds no secret.

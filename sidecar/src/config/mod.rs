@@ -15,6 +15,7 @@ use clap::{ArgAction, Args};
 use serde::Serialize;
 
 pub(crate) use check::parse_url;
+use check::ratio;
 pub use seconds::Seconds;
 pub use secret::Secret;
 pub use witness::Streams;
@@ -77,6 +78,42 @@ pub struct Config {
     /// Seconds between two readings of the sequencer's process and the machine.
     #[arg(long, env = "SYSTEM_INTERVAL_SECS", default_value = "15", help_heading = "Checks")]
     pub system_interval_secs: Seconds,
+    /// Used share of DATA_DIR's disk from which it is filling.
+    #[arg(
+        long,
+        env = "DISK_WARN_RATIO",
+        default_value_t = 0.85,
+        value_parser = ratio,
+        help_heading = "Checks"
+    )]
+    pub disk_warn_ratio: f64,
+    /// Used share from which it is almost full.
+    #[arg(
+        long,
+        env = "DISK_HIGH_RATIO",
+        default_value_t = 0.9,
+        value_parser = ratio,
+        help_heading = "Checks"
+    )]
+    pub disk_high_ratio: f64,
+    /// Used share from which it is full, which is critical.
+    #[arg(
+        long,
+        env = "DISK_FULL_RATIO",
+        default_value_t = 0.95,
+        value_parser = ratio,
+        help_heading = "Checks"
+    )]
+    pub disk_full_ratio: f64,
+    /// The sequencer's MIN_FREE_DISK_BYTES: while less, or less than 5 %, is free it refuses
+    /// writes.
+    #[arg(
+        long,
+        env = "MIN_FREE_DISK_BYTES",
+        default_value_t = 256 << 20,
+        help_heading = "Checks"
+    )]
+    pub min_free_disk_bytes: u64,
 
     /// Send events through the sequencer and check what becomes of them.
     #[arg(

@@ -36,7 +36,7 @@ fn routes(
 fn health(app: &App) -> Response {
     let stuck = app.core.progress.stuck();
     let status = if stuck.is_empty() { "healthy" } else { "stuck" };
-    let loops: Vec<_> = stuck.iter().map(|stuck| stuck.name).collect();
+    let loops: Vec<_> = stuck.iter().map(|stuck| &stuck.name).collect();
     let body = serde_json::json!({
         "status": status,
         "service": "stateset-sidecar",

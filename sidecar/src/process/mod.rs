@@ -1,10 +1,13 @@
 //! The sequencer's process and the machine, as the kernel sees them.
 
+mod disk;
+
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Core;
+pub use disk::DiskUse;
 
 /// Readings of the process.
 pub struct Process {

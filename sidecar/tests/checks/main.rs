@@ -1,0 +1,12 @@
+//! Every check against its real fault, both ways: good before, bad in words while the fault lasts,
+//! good again afterwards. `docs/health.md` is generated from `support/truth.rs`, which names these
+//! tests.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod alive;
+mod watch;
+
+#[path = "../support/program.rs"]
+mod program;
+#[path = "../support/stack.rs"]
+mod stack;
