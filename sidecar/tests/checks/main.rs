@@ -2,6 +2,7 @@
 //! good again afterwards. `docs/health.md` is generated from `support/truth.rs`, which names these
 //! tests.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stderr, reason = "how long a fault took to be shown")]
 
 mod alive;
 mod watch;
