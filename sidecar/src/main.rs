@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use sidecar::config::Config;
 use sidecar::run::run;
+use sidecar::store::StoreCommand;
 
 /// Watches a sequencer from outside: checks, metrics, canary, witness, status page.
 #[derive(Parser)]
@@ -24,6 +25,9 @@ enum Command {
     Run(Box<Config>),
     /// Print the effective configuration, secrets redacted
     Config(Box<Config>),
+    /// Ask something of the store
+    #[command(subcommand)]
+    Store(StoreCommand),
 }
 
 // Two threads are enough for loops that mostly wait, and each has a stack and an arena.
@@ -34,6 +38,7 @@ async fn main() -> ExitCode {
         None => run(cli.run).await,
         Some(Command::Run(config)) => run(*config).await,
         Some(Command::Config(config)) => show(&config),
+        Some(Command::Store(command)) => command.run().await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -61,6 +61,15 @@ pub struct Config {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, help_heading = "Sequencer")]
     #[serde(serialize_with = "check::serialize_redacted")]
     pub database_url: Option<String>,
+    /// Let the connection to a database on another machine go over the network in clear.
+    #[arg(
+        long,
+        env = "DB_ALLOW_PLAINTEXT",
+        default_value_t = false,
+        action = ArgAction::Set,
+        help_heading = "Sequencer"
+    )]
+    pub db_allow_plaintext: bool,
 
     /// Folder of what the sidecar remembers: its witness's checkpoints and evidence.
     #[arg(long, env = "SIDECAR_STATE_DIR", default_value = "data/sidecar", help_heading = "State")]
@@ -130,6 +139,18 @@ pub struct Config {
     /// Seconds between the starts of two rounds.
     #[arg(long, env = "CANARY_INTERVAL_SECS", default_value = "15", help_heading = "Canary")]
     pub canary_interval_secs: Seconds,
+    /// Seconds that a canary's event may wait for its commitment.
+    #[arg(long, env = "CANARY_COMMIT_TIMEOUT_SECS", default_value = "60", help_heading = "Canary")]
+    pub canary_commit_timeout_secs: Seconds,
+    /// Which of the sixteen canary streams this sidecar writes, 0 to 15. Unset, one that follows
+    /// from the name of the machine and SIDECAR_PORT.
+    #[arg(
+        long,
+        env = "CANARY_SLOT",
+        value_parser = clap::value_parser!(u8).range(0..i64::from(ves::canary::SLOTS)),
+        help_heading = "Canary"
+    )]
+    pub canary_slot: Option<u8>,
 
     /// Verify the log. One witness for a sequencer is enough, however many replicas it has.
     #[arg(
