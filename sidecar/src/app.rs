@@ -69,9 +69,10 @@ impl App {
         }
         let progress = Progress::default();
         let core = Arc::new(Core { config, metrics, progress, sequencer, started: Instant::now() });
+        let process = Process::new(&core);
         Ok(Self {
-            checks: Checks::new(&core),
-            process: Process::new(&core),
+            checks: Checks::new(&core, &process),
+            process,
             store: StoreLook::new(&core),
             canary: Canary::new(&core)?,
             witness: Witness::open(&core).await?,

@@ -11,6 +11,7 @@
 //! asks nobody. Nothing here is on the way of a request to the sequencer.
 
 pub mod app;
+mod blocking;
 pub mod canary;
 pub mod checks;
 pub mod client;

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use catalog::label::Check;
 
-use super::probe::{Blocking, Outcome, Probe};
+use super::probe::{Outcome, Probe, look_blocking};
 use super::words::file_error;
+use crate::blocking::Blocking;
 
 /// Start of the name of the file that is written; what a killed sidecar left is found by it.
 const PREFIX: &str = ".sidecar-write-test-";
@@ -36,7 +37,7 @@ impl Probe for DataDirectory {
 
     async fn look(&self) -> Outcome {
         let folder = self.folder.clone();
-        self.blocking.run(move || look(&folder)).await
+        look_blocking(&self.blocking, move || look(&folder)).await
     }
 }
 

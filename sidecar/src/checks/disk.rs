@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use catalog::label::Check;
 
-use super::probe::{Blocking, Outcome, Probe};
+use super::probe::{Outcome, Probe, look_blocking};
 use super::words::{bytes, file_error, percent};
+use crate::blocking::Blocking;
 use crate::config::Config;
 use crate::process::DiskUse;
 
@@ -50,7 +51,7 @@ impl Probe for Disk {
             Ok(disk) => judge(&disk, limits),
             Err(error) => missing(&folder, &error),
         };
-        self.blocking.run(look).await
+        look_blocking(&self.blocking, look).await
     }
 }
 

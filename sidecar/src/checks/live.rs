@@ -9,9 +9,11 @@ use serde_json::Value;
 use super::probe::{Outcome, Probe};
 use crate::app::Core;
 use crate::client::CallError;
+use crate::process::Process;
 
 pub(super) struct Live {
     pub(super) core: Arc<Core>,
+    pub(super) process: Process,
 }
 
 #[async_trait]
@@ -26,7 +28,7 @@ impl Probe for Live {
         let url = &self.core.config.sequencer_url;
         match answer {
             Ok(body) => judge(&body, url),
-            Err(error) => Outcome::fail(format!("{url}/health: {error}")),
+            Err(error) => Outcome::fail(format!("{url}/health: {error}; {}", self.process.fate())),
         }
     }
 }

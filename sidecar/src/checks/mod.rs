@@ -7,11 +7,15 @@
 mod clock;
 mod data_directory;
 mod disk;
+mod file_descriptors;
 mod live;
+mod memory;
+mod own;
 mod probe;
 mod ready;
 mod state;
 mod store;
+mod tls;
 mod view;
 mod words;
 
@@ -26,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::Core;
 use crate::config::Config;
+use crate::process::Process;
 pub use probe::Status;
 use probe::{Outcome, Probe, look_within};
 pub use state::Change;
@@ -59,7 +64,7 @@ struct Results {
 pub fn configured(config: &Config) -> Vec<Check> {
     let is_on = |check: &Check| match check {
         Check::Disk | Check::DataDirectory => config.data_dir.is_some(),
-        Check::TlsCertificate => false,
+        Check::TlsCertificate => !tls::places(config).is_empty(),
         _ => true,
     };
     Check::ALL.iter().copied().filter(is_on).collect()
@@ -68,9 +73,11 @@ pub fn configured(config: &Config) -> Vec<Check> {
 impl Checks {
     /// With the configuration of the process.
     #[must_use]
-    pub fn new(core: &Arc<Core>) -> Self {
-        let probes: Vec<Arc<dyn Probe>> =
-            configured(&core.config).into_iter().filter_map(|check| build(check, core)).collect();
+    pub fn new(core: &Arc<Core>, process: &Process) -> Self {
+        let probes: Vec<Arc<dyn Probe>> = configured(&core.config)
+            .into_iter()
+            .filter_map(|check| build(check, core, process))
+            .collect();
         Self::of(core, probes)
     }
 
@@ -192,17 +199,18 @@ fn log(change: &Change) {
     }
 }
 
-fn build(check: Check, core: &Arc<Core>) -> Option<Arc<dyn Probe>> {
-    let core = Arc::clone(core);
+fn build(check: Check, core: &Arc<Core>, process: &Process) -> Option<Arc<dyn Probe>> {
+    let (core, process) = (Arc::clone(core), process.clone());
+    let folder = core.config.data_dir.clone();
     Some(match check {
-        Check::SequencerLive => Arc::new(live::Live { core }),
+        Check::SequencerLive => Arc::new(live::Live { core, process }),
         Check::SequencerReady => Arc::new(ready::Ready { core }),
         Check::Store => Arc::new(store::Store { core }),
-        Check::Disk => Arc::new(disk::Disk::new(&core.config, core.config.data_dir.clone()?)),
-        Check::DataDirectory => {
-            Arc::new(data_directory::DataDirectory::new(core.config.data_dir.clone()?))
-        }
+        Check::Disk => Arc::new(disk::Disk::new(&core.config, folder?)),
+        Check::DataDirectory => Arc::new(data_directory::DataDirectory::new(folder?)),
+        Check::FileDescriptors => Arc::new(file_descriptors::FileDescriptors { core, process }),
+        Check::Memory => Arc::new(memory::Memory { core, process }),
         Check::Clock => Arc::new(clock::Clock { core }),
-        Check::FileDescriptors | Check::Memory | Check::TlsCertificate => return None,
+        Check::TlsCertificate => Arc::new(tls::TlsCertificate::new(core)),
     })
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use catalog::label::Check;
 use serde::Serialize;
-use tokio::sync::Mutex;
+
+use crate::blocking::Blocking;
 
 /// How well something is; a later one is worse.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -102,25 +103,11 @@ pub(super) async fn look_within(probe: Arc<dyn Probe>, limit: Duration) -> Outco
     }
 }
 
-/// Work that asks the kernel and may hang, as a dead network disk does: on a thread of its own, and
-/// never on a second one.
-#[derive(Default)]
-pub(super) struct Blocking {
-    /// Held by the thread at work, however long it hangs.
-    busy: Arc<Mutex<()>>,
-}
-
-impl Blocking {
-    /// Does the work, unless the last one still hangs.
-    pub(super) async fn run(&self, work: impl FnOnce() -> Outcome + Send + 'static) -> Outcome {
-        let Ok(busy) = Arc::clone(&self.busy).try_lock_owned() else {
-            return Outcome::fail("the kernel has not answered the last look yet: the disk hangs");
-        };
-        let done = tokio::task::spawn_blocking(move || {
-            let outcome = work();
-            drop(busy);
-            outcome
-        });
-        done.await.unwrap_or_else(|broken| Outcome::fail(format!("the check broke: {broken}")))
-    }
+/// Looks at what may hang, with a thread of its own.
+pub(super) async fn look_blocking(
+    blocking: &Blocking,
+    look: impl FnOnce() -> Outcome + Send + 'static,
+) -> Outcome {
+    let hangs = || Outcome::fail("the kernel has not answered the last look yet: the disk hangs");
+    blocking.run(look).await.unwrap_or_else(hangs)
 }

@@ -76,6 +76,10 @@ impl Config {
             match value {
                 Value::Null => format!("# {name} is not set\n"),
                 Value::String(text) => format!("{name}={text}\n"),
+                Value::Array(list) => {
+                    let list: Vec<_> = list.iter().filter_map(Value::as_str).collect();
+                    format!("{name}={}\n", list.join(","))
+                }
                 other => format!("{name}={other}\n"),
             }
         });

@@ -3,6 +3,7 @@
 //! Each value is a flag and an environment variable; nothing else in the program looks at the
 //! environment. [`Config::validate`] refuses what is likely a mistake.
 
+mod certificate;
 mod check;
 mod seconds;
 mod secret;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 use serde::Serialize;
 
+pub use certificate::CertificatePlace;
 pub(crate) use check::parse_url;
 use check::ratio;
 pub use seconds::Seconds;
@@ -54,6 +56,10 @@ pub struct Config {
     /// development sequencer put into DATA_DIR/sidecar.key.
     #[arg(long, env = "SEQUENCER_API_KEY", hide_env_values = true, help_heading = "Sequencer")]
     pub sequencer_api_key: Option<Secret>,
+    /// File that holds the process id of the sequencer; unset, its process is found by the port of
+    /// SEQUENCER_URL.
+    #[arg(long, env = "SEQUENCER_PID_FILE", help_heading = "Sequencer")]
+    pub sequencer_pid_file: Option<PathBuf>,
     /// The sequencer's data folder, to be watched; unset, its disk is not checked.
     #[arg(long, env = "DATA_DIR", help_heading = "Sequencer")]
     pub data_dir: Option<PathBuf>,
@@ -123,6 +129,11 @@ pub struct Config {
         help_heading = "Checks"
     )]
     pub min_free_disk_bytes: u64,
+
+    /// Certificates to watch, separated by commas: PEM files, or servers as host:port. That of an
+    /// https SEQUENCER_URL is watched by itself.
+    #[arg(long, env = "TLS_CERTIFICATES", value_delimiter = ',', help_heading = "Checks")]
+    pub tls_certificates: Vec<CertificatePlace>,
 
     /// Send events through the sequencer and check what becomes of them.
     #[arg(

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stderr, reason = "how long a fault took to be shown")]
 
 mod alive;
+mod process;
 mod watch;
 
 #[path = "../support/program.rs"]
