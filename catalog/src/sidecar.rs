@@ -56,8 +56,8 @@ metric::declare! {
     SYSTEM_MEMORY_AVAILABLE = Gauge, "stateset_sidecar_system_memory_available_bytes", &[],
         "Memory that could be given out without swapping.", "Is the machine short of memory?";
     CGROUP_MEMORY = Gauge, "stateset_sidecar_cgroup_memory_bytes", &[],
-        "Memory of the sequencer's control group without inactive file pages, which the kernel takes \
-         back first; of the sidecar's group where the sequencer's cannot be seen.",
+        "Memory of the sequencer's control group without inactive file pages, which the kernel \
+         takes back first; of the sidecar's group where the sequencer's cannot be seen.",
         "Is it near its limit?";
     CGROUP_MEMORY_LIMIT = Gauge, "stateset_sidecar_cgroup_memory_limit_bytes", &[],
         "Limit of that control group; the machine's memory when there is none.",
