@@ -41,6 +41,13 @@ impl Cluster {
         Process::run(self.serve(), self.folder.path())
     }
 
+    /// A replica with this key of the sidecar.
+    pub(crate) fn start_with_sidecar_key(&self, key: &str) -> Process {
+        let mut command = self.serve();
+        command.env("BOOTSTRAP_SIDECAR_API_KEY", key);
+        Process::run(command, self.folder.path())
+    }
+
     /// So many replicas, started at the same time.
     pub(crate) fn start_together(&self, count: usize) -> Vec<Process> {
         thread::scope(|scope| {

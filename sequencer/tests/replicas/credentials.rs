@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use uuid::Uuid;
 use ves::wire::SequencerInfo;
 
 use crate::agent::Agent;
@@ -59,7 +60,7 @@ async fn keys_end_while_every_replica_writes_with_them() {
     let writes = clients.iter().flat_map(|client| (0..4).map(move |turn| (client, turn)));
     let writes = writes.map(|(client, turn)| {
         let key = if turn % 2 == 0 { &first } else { &second };
-        write_until_refused(client.clone(), key.in_store(uuid::Uuid::new_v4()))
+        write_until_refused(client.clone(), key.in_store(Uuid::new_v4()))
     });
     let ending = async {
         tokio::time::sleep(Duration::from_millis(700)).await;
@@ -103,7 +104,7 @@ async fn a_rotation_under_load_loses_nothing() {
     let mut writers = Writers::new(&clients);
     let mut agent = registered(&clients[0]).await;
     for place in 0..4 {
-        let elsewhere = agent.in_store(uuid::Uuid::new_v4());
+        let elsewhere = agent.in_store(Uuid::new_v4());
         writers.spawn(vec![agent.clone(), elsewhere], 4, place);
     }
     for round in 0..4 {
@@ -176,4 +177,25 @@ async fn a_new_receipt_key_is_published_by_older_replicas() {
     assert_eq!((still[0].sequence_number, still[0].sequencer_key_version), (5, 1));
     cluster.verify(&older.client);
     cluster.verify(&newer.client);
+}
+
+/// As in a rolling change of the variable: the replica that starts with the new key ends the old
+/// one for those that know it still.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_key_of_the_sidecar_ends_the_old_one_everywhere() {
+    const STORES: &str = "/api/v1/admin/stores?agents=false";
+    let keys = ["old", "new"].map(|name| format!("ss_{name}{}", Uuid::new_v4().simple()));
+    let cluster = Cluster::new().await;
+    let first = cluster.start_with_sidecar_key(&keys[0]);
+    let (old, new) = (first.client.with_key(&keys[0]), first.client.with_key(&keys[1]));
+    old.get(STORES).await.ok();
+    new.get(STORES).await.refused("INVALID_API_KEY");
+    let second = cluster.start_with_sidecar_key(&keys[1]);
+    let began = Instant::now();
+    eventually(REVOKED, || async { (old.get(STORES).await.status == 401).then_some(()) }).await;
+    eventually(REVOKED, || async { (new.get(STORES).await.status == 200).then_some(()) }).await;
+    println!("the other replica knew after {:?}", began.elapsed());
+    second.client.with_key(&keys[0]).get(STORES).await.refused("INVALID_API_KEY");
+    second.client.with_key(&keys[1]).get(STORES).await.ok();
+    cluster.verify(&first.client);
 }

@@ -140,3 +140,22 @@ impl Directory for SqliteStore {
         rows.iter().map(row::api_key).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
+
+    use super::*;
+
+    /// It is asked every second.
+    #[tokio::test]
+    async fn the_list_of_streams_is_one_walk_along_an_index() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        sqlx::migrate!("migrations/sqlite").run(&mut connection).await.unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {STREAMS}");
+        let plan = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap();
+        let [step] = plan.as_slice() else { panic!("{} steps", plan.len()) };
+        let step: String = step.get("detail");
+        assert!(step.starts_with("SEARCH streams USING INDEX"), "{step}");
+    }
+}

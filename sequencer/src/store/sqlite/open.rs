@@ -200,3 +200,35 @@ async fn check_last_links(connection: &mut SqliteConnection) -> anyhow::Result<(
     .await?;
     rows.iter().try_for_each(row::check_link)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of credentials is made anew: nothing of it may be lost.
+    #[tokio::test]
+    async fn credentials_survive_the_origin_of_the_sidecar() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let before = MIGRATOR.iter().filter(|migration| migration.version < 4).cloned();
+        Migrator::with_migrations(before.collect()).run(&mut connection).await.unwrap();
+        let insert = "INSERT INTO api_keys VALUES
+            (x'01', 'aa', x'02', '[\"s\"]', 1, 0, 1, x'03', 'created', 4, 5, 6, 7),
+            (x'08', 'bb', x'00', '[]', 1, 1, 1, NULL, 'bootstrap', 9, NULL, NULL, NULL)";
+        sqlx::raw_sql(insert).execute(&mut connection).await.unwrap();
+        let all = "SELECT group_concat(concat_ws(' ', hex(key_hash), key_prefix, hex(tenant_id),
+            store_ids, can_read, can_write, can_admin, hex(agent_id), origin, created_at,
+            last_used_at, revoked_at, rate_limit), ', ') FROM api_keys";
+        let found: String = sqlx::query_scalar(all).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(
+            found,
+            "01 aa 02 [\"s\"] 1 0 1 03 created 4 5 6 7, 08 bb 00 [] 1 1 1  bootstrap 9"
+        );
+        migrate(&mut connection, Migration::Apply).await.unwrap();
+        let kept: String = sqlx::query_scalar(all).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(kept, found);
+        let indexes = "SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_schema
+            WHERE tbl_name = 'api_keys' AND type = 'index' AND sql IS NOT NULL ORDER BY name)";
+        let indexes: String = sqlx::query_scalar(indexes).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(indexes, "api_keys_by_agent api_keys_by_tenant");
+    }
+}
