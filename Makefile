@@ -14,6 +14,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # in target/ never meets an instrumented crate.
 CI_TARGET := $(abspath $(TARGET))/ci
 
+# What `make dev` runs.
+PROGRAMS := $(addprefix $(TARGET)/release/,sequencer sidecar)
+
 # ARGS goes to the program: make demo ARGS="--help"
 ARGS ?=
 # WHAT names the tools to install: make tools WHAT="promtool llvm"
@@ -41,12 +44,12 @@ help: ## Print this list
 ## Run it
 
 .PHONY: dev
-dev: release-binary ## Start a complete development server; Ctrl-C ends it (ARGS="...")
-	@exec $(TARGET)/release/sequencer dev $(ARGS)
+dev: release-binary ## Start a complete development server and its sidecar; Ctrl-C ends both (ARGS="...")
+	@exec scripts/dev.sh $(PROGRAMS) $(ARGS)
 
 .PHONY: dev-postgres
 dev-postgres: release-binary ## The same on a PostgreSQL in data/postgres, which it starts (ARGS="...")
-	@exec scripts/dev-postgres.sh $(TARGET)/release/sequencer $(ARGS)
+	@exec scripts/dev-postgres.sh $(PROGRAMS) $(ARGS)
 
 .PHONY: demo
 demo: release-binary ## Send events to the running server and check the proofs (ARGS="...")

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# A development server on a PostgreSQL of its own, which ends with it.
+# A development server with its sidecar on a PostgreSQL of its own, which ends with them.
 #
-#   scripts/dev-postgres.sh PROGRAM [ARG...]      PROGRAM is the sequencer; ARGs go to its `dev`
+#   scripts/dev-postgres.sh SEQUENCER SIDECAR [ARG...]      as scripts/dev.sh, which it runs
 #
 # The database is in data/postgres, on a free port of 127.0.0.1 that it keeps. Its password and the
 # sequencer's secrets are made once, in data/dev-postgres.env. DATA_DIR names another folder.
 set -euo pipefail
 
-program=$1
-shift
+here=$(dirname "${BASH_SOURCE[0]}")
 data=${DATA_DIR:-data}
 folder=$data/postgres
 cluster=$folder/cluster
@@ -62,6 +61,10 @@ if [ ! -s "$secrets" ]; then
         printf 'DEV_POSTGRES_PASSWORD=%s\n' "$(random_hex)"
     ) >"$secrets.new" && chmod 600 "$secrets.new" && mv "$secrets.new" "$secrets"
 fi
+# One made by an older version knows no sidecar.
+if ! grep -q '^BOOTSTRAP_SIDECAR_API_KEY=' "$secrets"; then
+    printf 'BOOTSTRAP_SIDECAR_API_KEY=ss_ca000000%s\n' "$(random_hex)" >>"$secrets"
+fi
 set -a
 # shellcheck source=/dev/null
 . "$secrets"
@@ -93,13 +96,11 @@ unset DEV_POSTGRES_PASSWORD
 echo "PostgreSQL is in $folder on port $port; the secrets are in $secrets"
 # A process group of its own: Ctrl-C reaches it once, through this script.
 set -m
-"$program" dev "$@" &
+"$here/dev.sh" "$@" &
 server=$!
 set +m
 trap 'kill -TERM "$server" 2>/dev/null || true' INT TERM
 status=0
-while kill -0 "$server" 2>/dev/null; do
-    status=0
-    wait "$server" || status=$?
-done
+while kill -0 "$server" 2>/dev/null; do wait "$server" || true; done
+wait "$server" || status=$?
 exit "$status"

@@ -33,13 +33,16 @@ pub async fn dev(config: Config) -> anyhow::Result<ExitCode> {
         Some(_) => KeyOrigin::Variable("BOOTSTRAP_ADMIN_API_KEY"),
         None => KeyOrigin::File(config.data_dir.join(BOOTSTRAP_FILE)),
     };
-    let database_url = redacted(&config.database_url);
+    let (database_url, data_dir) = (redacted(&config.database_url), config.data_dir.clone());
     let server = Server::start(config).await?;
     announce_created(&server);
     say(&format!("the store is {database_url}"));
-    say("");
     let url = format!("http://{}", server.api_address());
     let operations_url = format!("http://{}", server.ops_address());
+    // From this line scripts/dev.sh knows what to tell the sidecar.
+    let data_dir = data_dir.display();
+    say(&format!("serving on {url}, operations on {operations_url}, keys in {data_dir}"));
+    say("");
     let client = Client::new(&url, Some(server.bootstrap_key()))?;
     let shown = tokio::select! {
         shown = demo::run(&client, &url, Some(&operations_url), &origin) => shown,

@@ -1,6 +1,7 @@
 //! The commands from outside: the real binary, as a person at a terminal uses it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod beside;
 mod drain;
 mod keys;
 #[path = "../support/otlp.rs"]

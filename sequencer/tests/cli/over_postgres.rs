@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use crate::beside::{sees_it, sidecar, status_page};
 use crate::postgres::{Postgres, spelled};
 use crate::program::Folder;
 use crate::tampered::{CASES, assert_names};
@@ -88,13 +89,15 @@ fn a_development_server_starts_its_postgresql_and_ends_it() {
     // PostgreSQL runs as another user where this one is root.
     std::fs::set_permissions(folder.path(""), std::fs::Permissions::from_mode(0o755)).unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/dev-postgres.sh");
-    let line = format!("exec {script} {}", env!("CARGO_BIN_EXE_sequencer"));
+    let line = format!("exec {script} {} {}", env!("CARGO_BIN_EXE_sequencer"), sidecar());
     let mut ports = Vec::new();
     for round in 1..=2 {
         let mut dev = folder.start_shell(&line);
+        let page = status_page(&mut dev);
         let store = dev.wait_for("the store is postgres://");
         assert!(store.contains("sequencer:(redacted)@127.0.0.1:"), "{store}");
         dev.wait_for("Running until Ctrl-C");
+        wait(sees_it(&page));
         let again = folder.shell(&line);
         assert_eq!(again.code, Some(1), "{}", again.stdout);
         assert!(again.stderr.contains("runs already (process "), "{}", again.stderr);
@@ -107,7 +110,7 @@ fn a_development_server_starts_its_postgresql_and_ends_it() {
         for line in secrets.lines() {
             assert!(!ended.stdout.contains(line.split_once('=').unwrap().1), "{}", ended.stdout);
         }
-        assert_eq!(secrets.lines().count(), 3);
+        assert_eq!(secrets.lines().count(), 4);
         ports.push((folder.read("data/postgres/port"), secrets));
     }
     assert_eq!(ports[0], ports[1], "port and secrets are kept");

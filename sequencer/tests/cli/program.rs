@@ -95,7 +95,7 @@ impl Program {
             // Where a coverage run collects what its children reach.
             .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .envs([("PORT", "0"), ("OPS_PORT", "0")])
+            .envs([("PORT", "0"), ("OPS_PORT", "0"), ("SIDECAR_PORT", "0")])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
