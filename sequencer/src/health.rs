@@ -162,13 +162,19 @@ fn component(name: &'static str, bad: Status, reason: Option<String>) -> Compone
 /// True while writes are refused for want of room on the disk.
 #[must_use]
 pub fn is_disk_full(app: &App) -> bool {
-    app.store.available_bytes().is_some_and(|free| free < app.config.min_free_disk_bytes)
+    disk_floor(app).is_some()
+}
+
+/// The bytes that would have to be free, when fewer are.
+fn disk_floor(app: &App) -> Option<u64> {
+    let room = app.store.disk_room()?;
+    let floor = room.floor_bytes(app.config.min_free_disk_bytes);
+    (room.available_bytes < floor).then_some(floor)
 }
 
 fn disk_problem(app: &App) -> Option<String> {
-    let floor = app.config.min_free_disk_bytes;
-    is_disk_full(app)
-        .then(|| format!("less than {floor} bytes are free, writes are refused (disk_full)"))
+    let floor = disk_floor(app)?;
+    Some(format!("less than {floor} bytes are free, writes are refused (disk_full)"))
 }
 
 fn queue_problem(app: &App) -> Option<String> {

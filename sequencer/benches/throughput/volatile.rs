@@ -11,9 +11,9 @@ use async_trait::async_trait;
 use sequencer::store::sequencing::{StreamFacts, decide, key_of};
 use sequencer::store::{
     AgentKeyRecord, AgentSummary, ApiKeyOrigin, ApiKeyRecord, Backlog, BatchOutcome, CommitmentLog,
-    CredentialStore, Directory, EventLog, Fence, Head, Inserted, KeyRegistry, LeafSource, Leases,
-    Overview, PoolStatus, PreparedBatch, Sealed, SequencerKey, Store, StoreError, StoreSummary,
-    StoredEvent, StreamState, TenantSummary,
+    CredentialStore, Directory, DiskRoom, EventLog, Fence, Head, Inserted, KeyRegistry, LeafSource,
+    Leases, Overview, PoolStatus, PreparedBatch, Sealed, SequencerKey, Store, StoreError,
+    StoreSummary, StoredEvent, StreamState, TenantSummary,
 };
 use uuid::Uuid;
 use ves::merkle::Tile;
@@ -333,7 +333,7 @@ impl Store for Volatile {
         PoolStatus::default()
     }
 
-    fn available_bytes(&self) -> Option<u64> {
+    fn disk_room(&self) -> Option<DiskRoom> {
         None
     }
 

@@ -107,7 +107,8 @@ pub struct Config {
         help_heading = "Store"
     )]
     pub db_migrate_on_startup: bool,
-    /// Writes are refused while less is free on the store's disk.
+    /// Writes are refused while less, or less than 5 %, is free on the store's disk; 0 turns that
+    /// off.
     #[arg(
         long,
         env = "MIN_FREE_DISK_BYTES",

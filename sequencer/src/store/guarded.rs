@@ -16,9 +16,9 @@ use ves::{Commitment, Hash32, Stream, Timestamp, merkle::Tile};
 
 use super::{
     AgentKeyRecord, AgentSummary, ApiKeyOrigin, ApiKeyRecord, Backlog, BatchOutcome, CommitmentLog,
-    CredentialStore, Directory, EventLog, Fence, Head, Inserted, KeyRegistry, LeafSource, Leases,
-    Overview, PoolStatus, PreparedBatch, Sealed, SequencerKey, Store, StoreError, StoreSummary,
-    StoredEvent, StreamState, TenantSummary,
+    CredentialStore, Directory, DiskRoom, EventLog, Fence, Head, Inserted, KeyRegistry, LeafSource,
+    Leases, Overview, PoolStatus, PreparedBatch, Sealed, SequencerKey, Store, StoreError,
+    StoreSummary, StoredEvent, StreamState, TenantSummary,
 };
 use crate::breaker::{Breaker, Kind};
 
@@ -215,8 +215,8 @@ impl Store for Guarded {
         self.inner.pool_status()
     }
 
-    fn available_bytes(&self) -> Option<u64> {
-        self.inner.available_bytes()
+    fn disk_room(&self) -> Option<DiskRoom> {
+        self.inner.disk_room()
     }
 
     async fn close(&self) {

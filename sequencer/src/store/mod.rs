@@ -29,9 +29,9 @@ use ves::{Commitment, Hash32, Stream, Timestamp, merkle::Tile};
 pub use directory::{AgentSummary, Directory, Overview, StoreSummary, TenantSummary};
 pub use guarded::Guarded;
 pub use model::{
-    AgentKeyRecord, ApiKeyOrigin, ApiKeyRecord, Backlog, BatchOutcome, EventOutcome, Fence, Head,
-    LeafSource, Placement, PoolStatus, PreparedBatch, PreparedEvent, SequencerKey, StoredEvent,
-    StreamState,
+    AgentKeyRecord, ApiKeyOrigin, ApiKeyRecord, Backlog, BatchOutcome, DiskRoom, EventOutcome,
+    Fence, Head, LeafSource, Placement, PoolStatus, PreparedBatch, PreparedEvent, SequencerKey,
+    StoredEvent, StreamState,
 };
 
 /// Why a store operation failed. Texts carry no SQL and no path.
@@ -286,8 +286,8 @@ pub trait Store:
     async fn ping(&self) -> Result<(), StoreError>;
     /// Connections in use.
     fn pool_status(&self) -> PoolStatus;
-    /// Bytes free for the store's files; `None` when it has none here.
-    fn available_bytes(&self) -> Option<u64>;
+    /// Room on the disk of the store's files; `None` when it has none here.
+    fn disk_room(&self) -> Option<DiskRoom>;
     /// Finishes what is under way, flushes and releases the store.
     async fn close(&self);
 }

@@ -230,6 +230,27 @@ pub struct Fence {
     pub epoch: u64,
 }
 
+/// Room on a disk, bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct DiskRoom {
+    /// What this process may still write.
+    pub available_bytes: u64,
+    /// What it could write were the disk empty: used and available, without the reserve of root.
+    pub usable_bytes: u64,
+}
+
+/// Share of a disk below which writes are refused, as a divisor: 5 %.
+const REFUSED_BELOW: u64 = 20;
+
+impl DiskRoom {
+    /// Writes are refused while less than this is available: the configured floor or 5 % of the
+    /// disk, whichever is more. A floor of 0 turns that off.
+    #[must_use]
+    pub fn floor_bytes(self, configured: u64) -> u64 {
+        if configured == 0 { 0 } else { configured.max(self.usable_bytes / REFUSED_BELOW) }
+    }
+}
+
 /// Connections of a store.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PoolStatus {
@@ -239,4 +260,19 @@ pub struct PoolStatus {
     pub idle: u32,
     /// Bound.
     pub max: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_floor_is_the_larger_of_bytes_and_share_and_zero_turns_it_off() {
+        for (usable_bytes, configured, expect) in
+            [(1_000, 100, 100), (10_000, 100, 500), (10_000, 0, 0), (0, 7, 7)]
+        {
+            let room = DiskRoom { available_bytes: 0, usable_bytes };
+            assert_eq!(room.floor_bytes(configured), expect, "{usable_bytes} {configured}");
+        }
+    }
 }

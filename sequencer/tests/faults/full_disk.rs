@@ -47,6 +47,26 @@ async fn a_full_disk_refuses_writes_answers_reads_and_all_resumes_by_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root: make faults"]
+async fn the_last_five_percent_are_refused_whatever_the_floor_in_bytes() {
+    let disk = SmallDisk::mount(100);
+    let process = Process::run(command(disk.path(), &["--min-free-disk-bytes=1"]), disk.path());
+    let load = Load::new(&process.client).await;
+    let agent = load.agents[0].clone();
+    assert_eq!(process.client.ingest(&agent.events(1)).await.events_accepted, 1);
+    disk.fill(96);
+    let refused = process.client.try_ingest(&agent.events(1)).await;
+    let error = refused.refused("SERVICE_UNAVAILABLE");
+    assert_eq!(error["details"]["reason"], "disk_full", "{error}");
+    let ready = process.client.get("/ready").await.ok();
+    assert_eq!(ready["status"], "degraded", "reads go on");
+    // 5 % of 100 MiB.
+    assert!(ready["reasons"][0].as_str().unwrap().contains("less than 5242880 bytes"), "{ready}");
+    disk.fill(90);
+    assert_eq!(process.client.ingest(&agent.events(1)).await.events_accepted, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs root: make faults"]
 async fn a_process_stops_and_is_killed_on_a_full_disk_and_loses_nothing() {
     let disk = SmallDisk::mount(40);
     disk.fill(28);

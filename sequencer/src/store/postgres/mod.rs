@@ -28,7 +28,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres};
 
 use super::measured::Measured;
-use super::{PoolStatus, Store, StoreError};
+use super::{DiskRoom, PoolStatus, Store, StoreError};
 use writer::Writer;
 
 pub use open::{PostgresOptions, Transport};
@@ -82,7 +82,7 @@ impl Store for PostgresStore {
         }
     }
 
-    fn available_bytes(&self) -> Option<u64> {
+    fn disk_room(&self) -> Option<DiskRoom> {
         None
     }
 

@@ -26,7 +26,7 @@ use sqlx::{Sqlite, SqlitePool};
 use uuid::Uuid;
 
 use super::measured::Measured;
-use super::{Fence, Leases, PoolStatus, Store, StoreError};
+use super::{DiskRoom, Fence, Leases, PoolStatus, Store, StoreError};
 use writer::Writer;
 
 pub use open::SqliteOptions;
@@ -97,10 +97,14 @@ impl Store for SqliteStore {
         }
     }
 
-    fn available_bytes(&self) -> Option<u64> {
+    fn disk_room(&self) -> Option<DiskRoom> {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))).ok()?;
-        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+        let used = disk.f_blocks.saturating_sub(disk.f_bfree);
+        Some(DiskRoom {
+            available_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+            usable_bytes: used.saturating_add(disk.f_bavail).saturating_mul(disk.f_frsize),
+        })
     }
 
     async fn close(&self) {
