@@ -203,7 +203,7 @@ impl Sequencer {
     pub async fn streams(&self, after: Option<&str>, limit: Duration) -> Called<StreamsPage> {
         self.require_key()?;
         let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
-        self.get(&format!("/api/v1/admin/stores?limit=1000{after}"), limit).await
+        self.get(&format!("/api/v1/admin/stores?limit=1000&agents=false{after}"), limit).await
     }
 
     /// How far a stream has come.

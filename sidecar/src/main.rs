@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use sidecar::config::Config;
 use sidecar::run::run;
 use sidecar::store::StoreCommand;
+use sidecar::witness::command::WitnessArgs;
 
 /// Watches a sequencer from outside: checks, metrics, canary, witness, status page.
 #[derive(Parser)]
@@ -28,6 +29,8 @@ enum Command {
     /// Ask something of the store
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Show or acknowledge violations of the log
+    Witness(WitnessArgs),
 }
 
 // Two threads are enough for loops that mostly wait, and each has a stack and an arena.
@@ -39,6 +42,7 @@ async fn main() -> ExitCode {
         Some(Command::Run(config)) => run(*config).await,
         Some(Command::Config(config)) => show(&config),
         Some(Command::Store(command)) => command.run().await,
+        Some(Command::Witness(arguments)) => arguments.run().await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
