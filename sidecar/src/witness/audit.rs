@@ -25,7 +25,7 @@ const PAGE: u32 = 500;
 /// A pass begins at the latest this long after the first look at the heads, even if the tail has
 /// not caught up.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Rounds of the tail for which a pass takes at least, so that a small log is not read all the time.
+/// Rounds of the tail that a pass takes at least, so that a small log is not read all the time.
 const SHORTEST_PASS_ROUNDS: u32 = 10;
 /// Pause after the sequencer did not answer.
 const PAUSE: Duration = Duration::from_secs(5);
