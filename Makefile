@@ -189,7 +189,7 @@ release-binary:
 
 .PHONY: tools-test
 tools-test:
-	@scripts/tools.sh promtool postgresql libfaketime
+	@scripts/tools.sh promtool postgresql libfaketime chromium
 
 .PHONY: tools-coverage
 tools-coverage:

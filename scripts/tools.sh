@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the development tools that are missing into .tools/bin. Silent when all are there.
 #
-#   scripts/tools.sh [cargo-deny] [cargo-llvm-cov] [libfaketime] [llvm] [postgresql] [promtool]
-#                    [schemathesis]                                      (default: all)
+#   scripts/tools.sh [cargo-deny] [cargo-llvm-cov] [chromium] [libfaketime] [llvm] [postgresql]
+#                    [promtool] [schemathesis]                           (default: all)
 #
 # A tool on PATH that is new enough is used as it is. What was built or downloaded once is kept
 # in TOOLS_CACHE (default: ~/.cache/stateset-sequencer-tools), so that the next clone on the same
@@ -307,21 +307,45 @@ has_postgresql() {
     command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
 }
 
+# A browser and the driver of its own version, as system packages: both come from one build.
+chromium_browser() {
+    if has_chromium; then return; fi
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing Chromium and its driver"
+        apt-get -qq update >&2 || true
+        as_root_apt chromium chromium-driver || true
+    fi
+    if ! has_chromium; then
+        missing "Chromium or chromedriver" \
+            "Install them (Debian: apt-get install chromium chromium-driver)."
+    fi
+}
+
+has_chromium() {
+    local browser
+    command -v chromedriver >/dev/null || return 1
+    for browser in chromium chromium-browser google-chrome; do
+        if command -v $browser >/dev/null; then return; fi
+    done
+    return 1
+}
+
 if [ $# = 0 ]; then
-    set -- promtool postgresql libfaketime llvm cargo-llvm-cov cargo-deny schemathesis
+    set -- promtool postgresql libfaketime chromium llvm cargo-llvm-cov cargo-deny schemathesis
 fi
 for tool in "$@"; do
     case $tool in
         cargo-deny) cargo_tool cargo-deny $CARGO_DENY ;;
         cargo-llvm-cov) cargo_tool cargo-llvm-cov $CARGO_LLVM_COV ;;
+        chromium) chromium_browser ;;
         libfaketime) faketime_library ;;
         llvm) llvm_tools ;;
         postgresql) postgresql_server ;;
         promtool) prometheus_tools ;;
         schemathesis) schemathesis_tool ;;
         *)
-            say "unknown tool '$tool'; known: cargo-deny cargo-llvm-cov libfaketime llvm" \
-                "postgresql promtool schemathesis"
+            say "unknown tool '$tool'; known: cargo-deny cargo-llvm-cov chromium libfaketime" \
+                "llvm postgresql promtool schemathesis"
             exit 2
             ;;
     esac

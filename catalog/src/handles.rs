@@ -82,6 +82,12 @@ impl LateGauge {
             None => self.clear(),
         }
     }
+
+    /// The value shown, if there was one.
+    #[must_use]
+    pub fn get(&self) -> Option<f64> {
+        self.gauge.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Gauge::get)
+    }
 }
 
 /// Gauges by one closed label; a series appears with its first value.

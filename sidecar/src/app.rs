@@ -84,6 +84,6 @@ impl App {
     /// How all of it is, in one sentence.
     #[must_use]
     pub fn overall(&self) -> Overall {
-        Overall::of(&self.checks.findings())
+        Overall::of(&crate::status::findings(self))
     }
 }

@@ -103,6 +103,21 @@ pub(super) fn ratio(text: &str) -> Result<f64, String> {
     ratio.ok_or_else(|| "a share from 0 to 1".to_owned())
 }
 
+/// A URL without the user name and password that it may hold.
+pub(crate) fn public_url(url: &str) -> String {
+    let Ok(mut url) = parse_url(url) else { return String::new() };
+    // Fails for URLs that cannot hold either.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.to_string()
+}
+
+/// Only the public part of a URL; one that cannot be read is refused at start, and not shown.
+pub(super) fn serialize_public<S: Serializer>(url: &str, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&public_url(url))
+}
+
 /// Only the part of a database URL that holds no secret.
 pub(super) fn serialize_redacted<S: Serializer>(
     url: &Option<String>,

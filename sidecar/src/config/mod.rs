@@ -16,8 +16,8 @@ use clap::{ArgAction, Args};
 use serde::Serialize;
 
 pub use certificate::CertificatePlace;
-pub(crate) use check::parse_url;
 use check::ratio;
+pub(crate) use check::{parse_url, public_url};
 pub use seconds::Seconds;
 pub use secret::Secret;
 pub use witness::Streams;
@@ -35,6 +35,10 @@ pub struct Config {
     /// SIDECAR_HOST is loopback.
     #[arg(long, env = "SIDECAR_TOKEN", hide_env_values = true, help_heading = "Listening")]
     pub sidecar_token: Option<Secret>,
+    /// Further host names under which the sidecar may be called, with commas. Without a token it
+    /// answers as localhost, 127.0.0.1 and [::1]; with one, under any name while this is empty.
+    #[arg(long, env = "SIDECAR_ALLOWED_HOSTS", value_delimiter = ',', help_heading = "Listening")]
+    pub sidecar_allowed_hosts: Vec<String>,
 
     /// Base URL of the sequencer's API.
     #[arg(
@@ -43,6 +47,7 @@ pub struct Config {
         default_value = "http://127.0.0.1:8080",
         help_heading = "Sequencer"
     )]
+    #[serde(serialize_with = "check::serialize_public")]
     pub sequencer_url: String,
     /// Base URL of the sequencer's operations port.
     #[arg(
@@ -51,6 +56,7 @@ pub struct Config {
         default_value = "http://127.0.0.1:8081",
         help_heading = "Sequencer"
     )]
+    #[serde(serialize_with = "check::serialize_public")]
     pub sequencer_ops_url: String,
     /// Key for the sequencer's API: its BOOTSTRAP_SIDECAR_API_KEY. Unset, the key that a
     /// development sequencer put into DATA_DIR/sidecar.key.
@@ -129,6 +135,9 @@ pub struct Config {
         help_heading = "Checks"
     )]
     pub min_free_disk_bytes: u64,
+    /// Seconds between two readings of the sequencer's metrics for the curves; 900 are kept.
+    #[arg(long, env = "HISTORY_INTERVAL_SECS", default_value = "1", help_heading = "Checks")]
+    pub history_interval_secs: Seconds,
 
     /// Certificates to watch, separated by commas: PEM files, or servers as host:port. That of an
     /// https SEQUENCER_URL is watched by itself.

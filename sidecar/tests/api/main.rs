@@ -1,8 +1,12 @@
-//! The sidecar from outside: the real binary beside a real sequencer, over HTTP.
+//! A real sidecar beside a real sequencer, over HTTP.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
+mod bundle;
 mod health;
+mod history;
 #[path = "../support/program.rs"]
 mod program;
+mod routes;
 #[path = "../support/stack.rs"]
 mod stack;
