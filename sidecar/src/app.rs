@@ -39,7 +39,7 @@ pub struct App {
     /// The sequencer's process and the machine.
     pub process: Process,
     /// The store from outside.
-    pub store: StoreLook,
+    pub store: Arc<StoreLook>,
     /// The path of an event, as a client walks it.
     pub canary: Canary,
     /// The log, verified.
@@ -70,10 +70,11 @@ impl App {
         let progress = Progress::default();
         let core = Arc::new(Core { config, metrics, progress, sequencer, started: Instant::now() });
         let process = Process::new(&core);
+        let store = Arc::new(StoreLook::new(&core));
         Ok(Self {
-            checks: Checks::new(&core, &process),
+            checks: Checks::new(&core, &process, &store),
             process,
-            store: StoreLook::new(&core),
+            store,
             canary: Canary::new(&core)?,
             witness: Witness::open(&core).await?,
             history: History::new(&core),

@@ -1,4 +1,4 @@
-//! Our clock against the sequencer's.
+//! Our clock against the sequencer's and the database's.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,6 +11,7 @@ use ves::Timestamp;
 use super::probe::{Outcome, Probe};
 use crate::app::Core;
 use crate::clock::unix_seconds;
+use crate::store::StoreLook;
 
 /// More than this and times of two machines cannot be compared by eye.
 const WARN_SECONDS: f64 = 1.0;
@@ -19,6 +20,7 @@ const FAIL_SECONDS: f64 = 10.0;
 
 pub(super) struct Clock {
     pub(super) core: Arc<Core>,
+    pub(super) look: Arc<StoreLook>,
 }
 
 #[async_trait]
@@ -28,22 +30,37 @@ impl Probe for Clock {
     }
 
     async fn look(&self) -> Outcome {
-        let (shown, source) =
-            (&self.core.metrics.checks.clock_skew, ClockSource::Sequencer.as_str());
-        match self.sequencers_skew().await {
+        let shown = &self.core.metrics.checks.clock_skew;
+        let databases = self.databases_skew();
+        match databases {
+            Some(skew) => shown.set(ClockSource::Database.as_str(), skew),
+            None => shown.clear(ClockSource::Database.as_str()),
+        }
+        let database = databases.map(|skew| judge("the database's", skew));
+        let sequencers = match self.sequencers_skew().await {
             Ok(skew) => {
-                shown.set(source, skew);
+                shown.set(ClockSource::Sequencer.as_str(), skew);
                 judge("the sequencer's", skew)
             }
             Err(reason) => {
-                shown.clear(source);
+                shown.clear(ClockSource::Sequencer.as_str());
                 Outcome::unknown(reason)
             }
+        };
+        match database {
+            Some(database) if database.status >= sequencers.status => database,
+            _ => sequencers,
         }
     }
 }
 
 impl Clock {
+    /// How far the database's clock is ahead of ours, seconds, as the last look at it found.
+    fn databases_skew(&self) -> Option<f64> {
+        let clock = self.look.view().clock?;
+        Some(beyond(clock.skew_seconds, clock.uncertainty_seconds))
+    }
+
     /// How far the sequencer's clock is ahead of ours, seconds.
     async fn sequencers_skew(&self) -> Result<f64, String> {
         let limit = self.core.config.check_timeout_secs.duration();
@@ -60,8 +77,12 @@ impl Clock {
 /// How far another clock is ahead of ours at least: it was read between `asked` and `asked` plus
 /// the round trip, so half of that is not known. Seconds.
 fn skew(theirs: f64, asked: f64, round_trip: f64) -> f64 {
-    let apart = theirs - (asked + round_trip / 2.0);
-    apart.signum() * (apart.abs() - round_trip / 2.0).max(0.0)
+    beyond(theirs - (asked + round_trip / 2.0), round_trip / 2.0)
+}
+
+/// The part of a distance that its uncertainty does not explain.
+fn beyond(apart: f64, uncertainty: f64) -> f64 {
+    apart.signum() * (apart.abs() - uncertainty).max(0.0)
 }
 
 fn judge(whose: &str, skew: f64) -> Outcome {
@@ -75,7 +96,7 @@ fn judge(whose: &str, skew: f64) -> Outcome {
         size if size > WARN_SECONDS => {
             Outcome::warn(format!("{apart}, more than {WARN_SECONDS} s"))
         }
-        _ => Outcome::ok(format!("{whose} clock agrees within {:.0} ms", size * 1e3)),
+        _ => Outcome::ok(format!("{whose} clock and the sidecar's are {size:.3} s apart")),
     }
 }
 
@@ -95,7 +116,7 @@ mod tests {
     #[test]
     fn more_than_a_second_is_said_and_more_than_ten_is_bad() {
         for (skew, expect, word) in [
-            (0.4, Status::Ok, "400 ms"),
+            (0.4, Status::Ok, "0.400 s apart"),
             (-1.5, Status::Warn, "1.5 s behind"),
             (10.0, Status::Warn, "ahead of"),
             (86_400.0, Status::Fail, "86400.0 s ahead of"),

@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::Core;
 use crate::config::Config;
 use crate::process::Process;
+use crate::store::StoreLook;
 pub use probe::Status;
 use probe::{Outcome, Probe, look_within};
 pub use state::Change;
@@ -73,10 +74,10 @@ pub fn configured(config: &Config) -> Vec<Check> {
 impl Checks {
     /// With the configuration of the process.
     #[must_use]
-    pub fn new(core: &Arc<Core>, process: &Process) -> Self {
+    pub fn new(core: &Arc<Core>, process: &Process, store: &Arc<StoreLook>) -> Self {
         let probes: Vec<Arc<dyn Probe>> = configured(&core.config)
             .into_iter()
-            .filter_map(|check| build(check, core, process))
+            .filter_map(|check| build(check, core, process, store))
             .collect();
         Self::of(core, probes)
     }
@@ -199,18 +200,24 @@ fn log(change: &Change) {
     }
 }
 
-fn build(check: Check, core: &Arc<Core>, process: &Process) -> Option<Arc<dyn Probe>> {
-    let (core, process) = (Arc::clone(core), process.clone());
+/// One file and one line for each check.
+fn build(
+    check: Check,
+    core: &Arc<Core>,
+    process: &Process,
+    store: &Arc<StoreLook>,
+) -> Option<Arc<dyn Probe>> {
+    let (core, process, store) = (Arc::clone(core), process.clone(), Arc::clone(store));
     let folder = core.config.data_dir.clone();
     Some(match check {
         Check::SequencerLive => Arc::new(live::Live { core, process }),
         Check::SequencerReady => Arc::new(ready::Ready { core }),
-        Check::Store => Arc::new(store::Store { core }),
+        Check::Store => Arc::new(store::Store { core, look: store }),
         Check::Disk => Arc::new(disk::Disk::new(&core.config, folder?)),
         Check::DataDirectory => Arc::new(data_directory::DataDirectory::new(folder?)),
         Check::FileDescriptors => Arc::new(file_descriptors::FileDescriptors { core, process }),
         Check::Memory => Arc::new(memory::Memory { core, process }),
-        Check::Clock => Arc::new(clock::Clock { core }),
+        Check::Clock => Arc::new(clock::Clock { core, look: store }),
         Check::TlsCertificate => Arc::new(tls::TlsCertificate::new(core)),
     })
 }

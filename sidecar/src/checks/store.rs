@@ -6,15 +6,17 @@ use async_trait::async_trait;
 use catalog::label::Check;
 use serde_json::Value;
 
-use super::probe::{Outcome, Probe};
+use super::probe::{Outcome, Probe, Status};
 use super::ready;
 use crate::app::Core;
+use crate::store::{StoreLook, StoreView};
 
 /// An answer to a single small question that takes longer is slow.
 const SLOW_MILLISECONDS: u64 = 500;
 
 pub(super) struct Store {
     pub(super) core: Arc<Core>,
+    pub(super) look: Arc<StoreLook>,
 }
 
 #[async_trait]
@@ -24,12 +26,25 @@ impl Probe for Store {
     }
 
     async fn look(&self) -> Outcome {
-        match ready::ask(&self.core).await {
+        let asked = match ready::ask(&self.core).await {
             Ok(body) => judge(&body),
             Err(error) => {
                 Outcome::unknown(format!("the sequencer cannot be asked about it: {error}"))
             }
-        }
+        };
+        with_own_look(asked, &self.look.view())
+    }
+}
+
+/// What the sequencer says, and what the sidecar's own look at the store found.
+fn with_own_look(asked: Outcome, look: &StoreView) -> Outcome {
+    let own = |outcome: &str| format!("{}; the sidecar's own look at it {outcome}", asked.reason);
+    match (asked.status, look.reachable) {
+        (Status::Unknown, Some(true)) => Outcome::ok(own("is good")),
+        (Status::Unknown, Some(false)) => Outcome::fail(own(&format!("fails: {}", look.reason))),
+        // The sequencer works; only what the sidecar wanted to see is missing.
+        (Status::Ok, Some(false)) => Outcome::warn(own(&format!("fails: {}", look.reason))),
+        _ => asked,
     }
 }
 
@@ -52,7 +67,6 @@ fn judge(body: &Value) -> Outcome {
 mod tests {
     use serde_json::json;
 
-    use super::super::probe::Status;
     use super::*;
 
     #[test]
