@@ -221,3 +221,6 @@ fn build(
         Check::TlsCertificate => Arc::new(tls::TlsCertificate::new(core)),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use ves::Timestamp;
 
 use super::probe::{Outcome, Status};
 
-/// A status that a check came into.
+/// A status that a check came into, or a further step of the same.
 #[derive(Clone, Debug, Serialize)]
 pub struct Change {
     /// When it began.
@@ -60,28 +60,35 @@ impl State {
         if outcome.status == Status::Ok {
             self.last_success = Some(at);
         }
-        let before = self.last.replace(Look {
+        let last = self.last.replace(Look {
             at,
             ended: Instant::now(),
             duration,
             outcome: outcome.clone(),
         });
-        let (shown, since) = match before {
+        let (shown, since) = match last {
             _ if outcome.status <= self.shown.status => (outcome, at),
             // The milder of the two looks, as long as it is worse than what was shown.
-            Some(before) if before.outcome.status > self.shown.status => {
-                let milder = before.outcome.status < outcome.status;
-                (if milder { before.outcome } else { outcome }, before.at)
+            Some(last) if last.outcome.status > self.shown.status => {
+                let milder = last.outcome.status < outcome.status;
+                (if milder { last.outcome } else { outcome }, last.at)
             }
             _ => return None,
         };
-        let from = std::mem::replace(&mut self.shown, shown).status;
+        let before = std::mem::replace(&mut self.shown, shown);
+        let from = before.status;
         if from == self.shown.status {
-            return None;
+            // Another step of the same status, as a disk that goes on filling.
+            let same_step = before.alert == self.shown.alert;
+            return (!same_step).then(|| self.change(since, from));
         }
         self.since = since;
+        Some(self.change(since, from))
+    }
+
+    fn change(&self, since: Timestamp, from: Status) -> Change {
         let (check, reason) = (self.check.as_str(), self.shown.reason.clone());
-        Some(Change { since, check, from, to: self.shown.status, reason })
+        Change { since, check, from, to: self.shown.status, reason }
     }
 }
 
@@ -116,6 +123,21 @@ mod tests {
             }
             assert_eq!(state.shown.status, expect, "{looks:?}");
         }
+    }
+
+    #[test]
+    fn a_further_step_of_a_status_is_a_change_that_began_with_the_status() {
+        let mut state = State::new(Check::Disk, Timestamp::from_micros(0));
+        let mut take = |at, alert| {
+            let outcome = Outcome::warn("fills").alert(alert);
+            let change = state.take(outcome, Timestamp::from_micros(at), Duration::ZERO);
+            change.map(|change| (change.since.as_micros(), change.from))
+        };
+        assert_eq!(take(1, "SequencerDiskFilling"), None);
+        assert_eq!(take(2, "SequencerDiskFilling"), Some((1, Unknown)));
+        assert_eq!(take(3, "SequencerDiskFilling"), None);
+        assert_eq!(take(4, "SequencerDiskAlmostFull"), Some((4, Warn)));
+        assert_eq!(state.since.as_micros(), 1);
     }
 
     #[test]

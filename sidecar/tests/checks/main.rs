@@ -5,10 +5,20 @@
 #![expect(clippy::print_stderr, reason = "how long a fault took to be shown")]
 
 mod alive;
+mod certificate;
+mod clock;
+mod disk;
+mod limits;
 mod process;
+mod store;
+mod stuck;
 mod watch;
 
+#[path = "../../../sequencer/tests/support/postgres.rs"]
+mod postgres;
 #[path = "../support/program.rs"]
 mod program;
+#[path = "../../../sequencer/tests/support/proxy.rs"]
+mod proxy;
 #[path = "../support/stack.rs"]
 mod stack;

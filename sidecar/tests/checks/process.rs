@@ -1,6 +1,6 @@
 //! The sequencer's process from outside: found, followed over a restart, and gone when it is gone.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::stack::{Sequencer, Sidecar, Stack, sample_of};
 use crate::watch::QUICK;
@@ -34,7 +34,7 @@ async fn a_process_is_found_by_its_port_and_followed_over_a_restart() {
 
     let ports = (stack.sequencer.port(), stack.sequencer.operations_port());
     stack.sequencer.running.kill();
-    until_absent(&stack.sidecar, RESIDENT).await;
+    stack.sidecar.wait_until_absent(RESIDENT).await;
     let scrape = stack.sidecar.get("/metrics").await.text;
     for name in OF_THE_PROCESS {
         assert_eq!(sample_of(&scrape, name), None, "a dead process has no {name}");
@@ -59,7 +59,7 @@ async fn a_process_is_found_by_its_file() {
     sidecar.wait_for(RESIDENT, SECONDS, |bytes| bytes > 1e6).await;
     std::fs::write(&file, "1999999999").unwrap();
     sequencer.running.kill();
-    until_absent(&sidecar, RESIDENT).await;
+    sidecar.wait_until_absent(RESIDENT).await;
 }
 
 #[tokio::test]
@@ -79,13 +79,4 @@ async fn the_machine_and_the_disk_are_shown() {
     assert!((1.0..=total).contains(&value("system_memory_available_bytes")));
     assert!((1.0..=total).contains(&value("cgroup_memory_bytes")));
     assert!((1.0..=total).contains(&value("cgroup_memory_limit_bytes")));
-}
-
-/// Waits until a series has left the scrape.
-async fn until_absent(sidecar: &Sidecar, series: &str) {
-    let began = Instant::now();
-    while sidecar.sample(series).await.is_some() {
-        assert!(began.elapsed() < SECONDS, "{series} is still there");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

@@ -18,6 +18,7 @@ pub(crate) const QUICK: [&str; 4] = [
 const LIMIT: Duration = Duration::from_secs(15);
 
 pub(crate) const OK: f64 = 1.0;
+pub(crate) const WARN: f64 = 0.5;
 pub(crate) const FAIL: f64 = 0.0;
 
 /// Waits until a check shows this status for a reason with these words; gives how long that took.

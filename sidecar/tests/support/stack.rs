@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "not every test binary uses all of it")]
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -30,6 +31,11 @@ impl Sequencer {
 
     /// The same over this database.
     pub(crate) fn start_over(database_url: &str, folder: &Path, flags: &[&str]) -> Self {
+        Self::run(Self::command(database_url, folder, flags))
+    }
+
+    /// The command that starts one.
+    pub(crate) fn command(database_url: &str, folder: &Path, flags: &[&str]) -> Command {
         let defaults = [
             "--port=0".to_owned(),
             "--ops-port=0".to_owned(),
@@ -43,6 +49,11 @@ impl Sequencer {
         ];
         let mut command = bare(&program("sequencer"));
         command.arg("serve").args(with_flags(&defaults, flags));
+        command
+    }
+
+    /// Starts this command.
+    pub(crate) fn run(command: Command) -> Self {
         let (running, serving) = Running::start(command);
         let at = |port: &str| format!("http://{}", serving[port].as_str().unwrap());
         Self { running, url: at("api"), operations_url: at("operations") }
@@ -82,6 +93,16 @@ impl Sidecar {
     /// Starts one that watches these URLs and keeps its state in `sidecar` below a folder; quick
     /// timers, so that tests need not wait; further flags replace these.
     pub(crate) fn start(folder: &Path, url: &str, operations_url: &str, flags: &[&str]) -> Self {
+        Self::run(Self::command(folder, url, operations_url, flags))
+    }
+
+    /// The command that starts one.
+    pub(crate) fn command(
+        folder: &Path,
+        url: &str,
+        operations_url: &str,
+        flags: &[&str],
+    ) -> Command {
         let defaults = [
             "--sidecar-port=0".to_owned(),
             format!("--sequencer-url={url}"),
@@ -94,11 +115,11 @@ impl Sidecar {
         ];
         let mut command = bare(&program("sidecar"));
         command.args(with_flags(&defaults, flags));
-        Self::run(command)
+        command
     }
 
     /// Starts this command.
-    pub(crate) fn run(command: std::process::Command) -> Self {
+    pub(crate) fn run(command: Command) -> Self {
         let (running, serving) = Running::start(command);
         let url = format!("http://{}", serving["address"].as_str().unwrap());
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -115,6 +136,15 @@ impl Sidecar {
     pub(crate) async fn sample(&self, series: &str) -> Option<f64> {
         let scrape = self.get("/metrics").await.text;
         sample_of(&scrape, series)
+    }
+
+    /// Waits until a series has left the scrape.
+    pub(crate) async fn wait_until_absent(&self, series: &str) {
+        let started = Instant::now();
+        while self.sample(series).await.is_some() {
+            assert!(started.elapsed() < Duration::from_secs(10), "{series} is still there");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Waits until a sample is as wanted; gives how long that took.

@@ -1,0 +1,171 @@
+//! Descriptors and memory near their limits, by the kernel's figures and by the sequencer's own.
+
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::geteuid;
+
+use crate::stack::{Sequencer, Sidecar};
+use crate::watch::{FAIL, OK, QUICK, WARN, until};
+
+const DESCRIPTORS: u64 = 100;
+const MIB: u64 = 1 << 20;
+
+#[tokio::test]
+async fn few_free_descriptors_are_said_until_connections_are_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let sequencer = Sequencer::start(folder.path(), &[]);
+    limit_descriptors(&sequencer, DESCRIPTORS);
+    let sidecar = start(&sequencer, folder.path(), &[]);
+    until(&sidecar, "file_descriptors", OK, "of 100 are open").await;
+    let few = fill_up(&sequencer, 85);
+    until(&sidecar, "file_descriptors", WARN, "of its process").await;
+    let many = fill_up(&sequencer, 92);
+    until(&sidecar, "file_descriptors", FAIL, "limit of this check is 90.0 %").await;
+    drop((few, many));
+    until(&sidecar, "file_descriptors", OK, "of its process").await;
+}
+
+#[tokio::test]
+async fn descriptors_of_a_process_that_cannot_be_seen_are_those_it_names_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let sequencer = Sequencer::start(folder.path(), &[]);
+    limit_descriptors(&sequencer, DESCRIPTORS);
+    // No process has this id, as in another container.
+    let file = folder.path().join("sequencer.pid");
+    std::fs::write(&file, "1999999999").unwrap();
+    let flag = format!("--sequencer-pid-file={}", file.display());
+    let sidecar = start(&sequencer, folder.path(), &[&flag]);
+    until(&sidecar, "file_descriptors", OK, "by its own metrics").await;
+    until(&sidecar, "memory", OK, "by its own metrics").await;
+    let many = fill_up(&sequencer, 92);
+    until(&sidecar, "file_descriptors", FAIL, "by its own metrics").await;
+    drop(many);
+    until(&sidecar, "file_descriptors", OK, "by its own metrics").await;
+}
+
+#[tokio::test]
+#[ignore = "needs root: make faults"]
+async fn memory_near_the_limit_of_the_control_group_is_said_until_it_is_raised() {
+    let folder = tempfile::tempdir().unwrap();
+    let sequencer = Sequencer::start(folder.path(), &[]);
+    let group = ControlGroup::around(&sequencer);
+    group.limit(4 << 30);
+    let sidecar = start(&sequencer, folder.path(), &[]);
+    until(&sidecar, "memory", OK, "in its control group").await;
+    let used = group.used();
+    assert!(used > MIB, "{used}");
+    group.limit(used * 100 / 85);
+    until(&sidecar, "memory", WARN, "limit of this check is 80.0 %").await;
+    group.limit(used * 100 / 95);
+    until(&sidecar, "memory", FAIL, "limit of this check is 90.0 %").await;
+    group.limit(4 << 30);
+    until(&sidecar, "memory", OK, "in its control group").await;
+}
+
+fn start(sequencer: &Sequencer, folder: &Path, flags: &[&str]) -> Sidecar {
+    let flags = [&QUICK[..], flags].concat();
+    Sidecar::start(folder, &sequencer.url, &sequencer.operations_url, &flags)
+}
+
+/// Lowers the limit of the running process.
+fn limit_descriptors(sequencer: &Sequencer, limit: u64) {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let pid = Pid::from_raw(sequencer.running.id().cast_signed());
+    let limit = Rlimit { current: Some(limit), maximum: Some(limit) };
+    prlimit(pid, Resource::Nofile, limit).unwrap();
+}
+
+/// Opens connections until the process has so many descriptors.
+fn fill_up(sequencer: &Sequencer, wanted: usize) -> Vec<TcpStream> {
+    let at: SocketAddr = sequencer.url.trim_start_matches("http://").parse().unwrap();
+    let folder = format!("/proc/{}/fd", sequencer.running.id());
+    let open = || std::fs::read_dir(&folder).unwrap().count();
+    let mut connections = Vec::new();
+    for _ in 0..200 {
+        if open() >= wanted {
+            return connections;
+        }
+        connections.push(TcpStream::connect(at).unwrap());
+        // It is accepted a moment later.
+        let before = open();
+        for _ in 0..20 {
+            if open() > before {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    panic!("{} descriptors are open, not {wanted}", open());
+}
+
+/// A control group of the test's own with the sequencer in it; the process is moved back and the
+/// group removed when dropped.
+struct ControlGroup {
+    folder: PathBuf,
+    parent: PathBuf,
+    pid: u32,
+    limit: &'static str,
+    used: &'static str,
+}
+
+impl ControlGroup {
+    fn around(sequencer: &Sequencer) -> Self {
+        assert!(geteuid().is_root(), "this test makes a control group and needs root");
+        let membership = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+        let path = |controller: &str| {
+            let line = membership.lines().find(|line| line.contains(controller));
+            line.and_then(|line| line.splitn(3, ':').nth(2)).map(|path| path.trim_matches('/'))
+        };
+        let (parent, limit, used) = match path(":memory:") {
+            Some(path) => (
+                Path::new("/sys/fs/cgroup/memory").join(path),
+                "memory.limit_in_bytes",
+                "memory.usage_in_bytes",
+            ),
+            None => (
+                Path::new("/sys/fs/cgroup").join(path("0::").unwrap()),
+                "memory.max",
+                "memory.current",
+            ),
+        };
+        let pid = sequencer.running.id();
+        let folder = parent.join(format!("sidecar-test-{pid}"));
+        std::fs::create_dir(&folder).unwrap();
+        let group = Self { folder, parent, pid, limit, used };
+        group.write(&group.folder, "cgroup.procs", &pid.to_string());
+        // What was charged before stays with the old group, so some is used here.
+        let url = format!("{}/metrics", sequencer.operations_url);
+        for _ in 0..400 {
+            let mut curl = Command::new("curl");
+            assert!(curl.args(["-sf", "-o", "/dev/null", &url]).status().unwrap().success());
+            if group.used() > 2 * MIB {
+                break;
+            }
+        }
+        group
+    }
+
+    fn limit(&self, bytes: u64) {
+        self.write(&self.folder, self.limit, &bytes.to_string());
+    }
+
+    fn used(&self) -> u64 {
+        let text = std::fs::read_to_string(self.folder.join(self.used)).unwrap();
+        text.trim().parse().unwrap()
+    }
+
+    fn write(&self, folder: &Path, name: &str, text: &str) {
+        let file = folder.join(name);
+        std::fs::write(&file, text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    }
+}
+
+impl Drop for ControlGroup {
+    fn drop(&mut self) {
+        let _ = std::fs::write(self.parent.join("cgroup.procs"), self.pid.to_string());
+        let _ = std::fs::remove_dir(&self.folder);
+    }
+}
