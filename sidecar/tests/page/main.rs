@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod browser;
+mod faults;
 #[path = "../support/program.rs"]
 mod program;
 #[path = "../support/stack.rs"]

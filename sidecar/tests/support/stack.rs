@@ -215,6 +215,7 @@ fn with_flags(defaults: &[String], flags: &[&str]) -> Vec<String> {
     kept.chain(flags.iter().map(|flag| (*flag).to_owned())).collect()
 }
 
-fn port_of(url: &str) -> u16 {
+/// The port of a URL that ends with it.
+pub(crate) fn port_of(url: &str) -> u16 {
     url.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap()
 }
