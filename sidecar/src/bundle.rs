@@ -3,7 +3,9 @@
 //! Made from memory and two short questions to the sequencer; when that does not answer, the
 //! archive says so and holds the rest. One at a time, bounded in time and size.
 
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use tokio::sync::Mutex;
 use ves::Timestamp;
 
 use crate::app::App;
+use crate::blocking::Blocking;
 use crate::checks::{Change, CheckView};
 use crate::config::Config;
 use crate::page::runbooks::Runbooks;
@@ -26,6 +29,9 @@ pub const LIMIT: Duration = Duration::from_secs(10);
 const ANSWER_LIMIT: Duration = Duration::from_secs(4);
 /// Largest file of an archive; what is longer is cut, and says so.
 const MAX_FILE_BYTES: usize = 4 << 20;
+/// Evidence of this many violations, the newest, and of this length.
+const MAX_EVIDENCE: usize = 20;
+const MAX_EVIDENCE_BYTES: u64 = 1 << 20;
 /// What stands in place of a secret.
 const REDACTED: &str = "(redacted)";
 
@@ -66,7 +72,11 @@ pub struct Archive {
 
 /// Makes bundles, one at a time.
 #[derive(Default)]
-pub struct Bundles(Mutex<()>);
+pub struct Bundles {
+    one: Mutex<()>,
+    /// Reads the evidence, from a disk that may hang.
+    disk: Blocking,
+}
 
 impl Bundles {
     /// Makes one.
@@ -74,10 +84,11 @@ impl Bundles {
     /// # Errors
     /// While another one is made, and when it takes too long.
     pub async fn take(&self, app: &App, runbooks: &Arc<Runbooks>) -> Result<Archive, Failure> {
-        let _one = self.0.try_lock().map_err(|_| Failure::Busy)?;
+        let _one = self.one.try_lock().map_err(|_| Failure::Busy)?;
         let now = clock::now();
         let packed = async {
-            let files = collect(app, runbooks, now).await;
+            let mut files = collect(app, runbooks, now).await;
+            files.extend(self.evidence(app).await);
             let (config, folder) = (app.core.config.clone(), folder_name(now));
             let packing = move || pack(&files, &folder, &Secrets::of(&config));
             tokio::task::spawn_blocking(packing).await.map_err(io::Error::other)?
@@ -86,6 +97,30 @@ impl Bundles {
         let bytes = packed.map_err(Failure::Packing)?;
         Ok(Archive { file_name: format!("{}.tar.gz", folder_name(now)), bytes })
     }
+
+    /// Both records of each of the newest open violations.
+    async fn evidence(&self, app: &App) -> Vec<Entry> {
+        let violations = app.witness.view().open_violations;
+        let names: Vec<_> =
+            violations.into_iter().filter_map(|found| found.evidence).take(MAX_EVIDENCE).collect();
+        let folder = app.core.config.sidecar_state_dir.clone();
+        let read = self.disk.run(move || {
+            let entry = |name: String| match read_evidence(&folder.join(&name)) {
+                Ok(content) => Entry { name, content },
+                Err(error) => Entry::text(&name, format!("it cannot be read: {error}\n")),
+            };
+            names.into_iter().map(entry).collect()
+        });
+        let read = tokio::time::timeout(ANSWER_LIMIT, read).await;
+        let why = "the state folder does not answer; its disk may hang\n";
+        read.ok().flatten().unwrap_or_else(|| vec![Entry::text("evidence/unreadable.txt", why)])
+    }
+}
+
+fn read_evidence(file: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(file)?.take(MAX_EVIDENCE_BYTES).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// A file of the archive.

@@ -58,6 +58,11 @@ async fn it_holds_everything_while_all_is_well() {
     let stack = Stack::start(&["--history-interval-secs=0.2"]);
     let up = "stateset_sidecar_sequencer_up";
     stack.sidecar.wait_for(up, Duration::from_secs(30), |up| up == 1.0).await;
+    let began = Instant::now();
+    while stack.sidecar.get("/api/history").await.json()["time"].as_array().unwrap().is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(30), "no point of the curves");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let files = unpacked(&stack.sidecar.url, None).await;
     let names: Vec<_> = files.keys().map(String::as_str).collect();
     assert_eq!(names, FILES);

@@ -4,8 +4,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use sqlx::ConnectOptions as _;
+
 use crate::browser::{Browser, DESK, Look, PHONE};
-use crate::stack::{Sequencer, Sidecar, Stack, port_of};
+use crate::stack::{Sequencer, Sidecar, Stack, database_file, port_of};
 
 /// Longest wait for a change that takes a few seconds.
 const SOON: Duration = Duration::from_secs(40);
@@ -93,6 +95,40 @@ async fn a_filling_disk_is_a_warning_with_its_runbook_and_said_aloud_once() {
     browser.run("document.querySelector('.kicker a').click()").await;
     browser.wait_until("document.body.dataset.status === 'warn'", SOON).await;
     assert_eq!(browser.complaints().await, [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn a_changed_row_is_on_top_with_how_to_end_it_and_its_evidence_in_the_bundle() {
+    let stack = Stack::start(&[]);
+    let browser = Browser::start().await;
+    browser.look(DESK).await;
+    browser.open(&stack.sidecar.url).await;
+    browser.wait_until(CALM, SOON).await;
+    browser.wait_until("document.querySelector('.rounds li')", SOON).await;
+    let options =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(database_file(stack.folder.path()));
+    let mut store = options.busy_timeout(SOON).connect().await.unwrap();
+    let change = "UPDATE events SET payload = '{\"count\":0}' WHERE sequence_number = 1";
+    sqlx::raw_sql(change).execute(&mut store).await.unwrap();
+
+    browser.wait_until("!document.getElementById('violations').hidden", SOON).await;
+    browser.wait_until("document.body.dataset.status === 'fail'", SOON).await;
+    let sentence = browser.text("sentence").await;
+    assert!(sentence.contains("The log breaks a rule"), "{sentence}");
+    let shown = browser.text("violations-body").await;
+    assert!(shown.contains("Payload hash in stream ca000000…"), "{shown}");
+    assert!(shown.contains("at number 1"), "{shown}");
+    assert!(shown.contains("sidecar witness acknowledge"), "{shown}");
+    browser.picture("violation-desk").await;
+    browser.look(PHONE).await;
+    browser.picture("violation-phone").await;
+
+    let bundle = stack.sidecar.get_bytes("/bundle").await;
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(&bundle[..]));
+    let path = |entry: std::io::Result<tar::Entry<_>>| entry.unwrap().path().unwrap().into_owned();
+    let paths: Vec<_> = archive.entries().unwrap().map(path).collect();
+    let evidence = |path: &std::path::PathBuf| path.to_string_lossy().contains("/evidence/");
+    assert!(paths.iter().any(evidence), "{paths:?}");
 }
 
 #[tokio::test]

@@ -20,11 +20,16 @@ async fn a_healthy_sequencer_looks_healthy_wherever_it_is_looked_at() {
     // A round of the canary has ended, and its curves are drawn.
     browser.wait_until("document.querySelectorAll('.rounds li').length > 2", SOON).await;
     browser.wait_until("document.querySelectorAll('.plot canvas').length === 6", SOON).await;
+    browser.wait_until("document.querySelector('#streams tbody tr')", SOON).await;
     browser.picture("healthy-desk").await;
     browser.look(Look { dark: true, ..DESK }).await;
     browser.picture("healthy-desk-dark").await;
     browser.look(PHONE).await;
     browser.picture("healthy-phone").await;
+    let text = browser.run("return document.body.innerText").await.as_str().unwrap().to_owned();
+    for slip in ["[object", "undefined", "NaN", "Invalid", "null"] {
+        assert!(!text.contains(slip), "{slip}: {text}");
+    }
     let width = "document.documentElement.scrollWidth";
     assert!(browser.run(&format!("return {width}")).await.as_u64() <= Some(390), "it is no wider");
 

@@ -132,6 +132,13 @@ impl Sidecar {
         Answer { status: answer.status().as_u16(), text: answer.text().await.unwrap() }
     }
 
+    /// The bytes of a good answer.
+    pub(crate) async fn get_bytes(&self, path: &str) -> Vec<u8> {
+        let answer = self.http.get(format!("{}{path}", self.url)).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.bytes().await.unwrap().to_vec()
+    }
+
     /// A sample of the scrape by its text before the value, if it is there.
     pub(crate) async fn sample(&self, series: &str) -> Option<f64> {
         let scrape = self.get("/metrics").await.text;

@@ -8,22 +8,22 @@ const GAP_INTERVALS = 3;
 
 // `least` is the least height of the scale, so that noise near zero does not look like a storm.
 const CURVES = [
-  { title: "Events", say: (v) => count(v) + "/s", axis: count, least: 5, lines: [
+  { title: "Events", say: perSecond, axis: count, least: 5, lines: [
     ["events_per_second", "events", "one", true], ["requests_per_second", "requests", "two"]] },
   { title: "Ingest latency", say: seconds, axis: seconds, least: 0.01, lead: 2, lines: [
     ["ingest_p50_seconds", "p50", "one", true], ["ingest_p95_seconds", "p95", "two"],
     ["ingest_p99_seconds", "p99", "three", false, [4, 3]]] },
-  { title: "Errors answered", say: (v) => count(v) + "/s", axis: count, least: 1, lines: [
+  { title: "Errors answered", say: perSecond, axis: count, least: 1, lines: [
     ["server_errors_per_second", "5xx", "fail", true],
     ["client_errors_per_second", "4xx", "two", false, [4, 3]]] },
   { title: "Connections in use", say: count, axis: count, least: 4, lines: [
     ["pool_active", "active", "one", true], ["pool_max", "limit", "soft", false, [2, 3]]] },
   { title: "Disk used", say: percent, axis: (v) => Math.round(v * 100) + " %", top: 1, lines: [
     ["disk_used_ratio", "used", "one", true]] },
-  { title: "Events waiting", say: count, axis: count, least: 10, lines: [
-    ["queue_depth_events", "for the store", "one", true],
-    ["commitment_lag_events", "for a commitment", "two"],
-    ["witness_lag_events", "for the witness", "three", false, [4, 3]]] },
+  { title: "Events waiting for", say: count, axis: count, least: 10, lines: [
+    ["queue_depth_events", "store", "one", true],
+    ["commitment_lag_events", "commitment", "two"],
+    ["witness_lag_events", "witness", "three", false, [4, 3]]] },
 ];
 
 const curves = { time: [], series: {}, plots: [] };

@@ -13,7 +13,7 @@ function make(tag, attributes, ...children) {
       element.setAttribute(name, value === true ? "" : String(value));
     }
   }
-  for (const child of children.flat()) {
+  for (const child of children.flat(Infinity)) {
     if (child !== null && child !== undefined && child !== false) {
       element.append(child instanceof Node ? child : String(child));
     }
@@ -24,7 +24,7 @@ function make(tag, attributes, ...children) {
 // Makes the children of `parent` equal to `wanted`, and keeps every element that may stay: a link
 // that has the keyboard's focus keeps it while the figures around it change.
 function show(parent, ...wanted) {
-  const children = wanted.flat().filter((child) => child !== null && child !== false);
+  const children = wanted.flat(Infinity).filter((child) => child !== null && child !== false);
   const fresh = make("div", null, children);
   mendChildren(parent, fresh);
 }

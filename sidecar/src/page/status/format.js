@@ -9,6 +9,8 @@ function count(value) {
   return value.toLocaleString("en", { maximumFractionDigits: digits });
 }
 
+const perSecond = (value) => (isNumber(value) ? count(value) + "/s" : NOTHING);
+
 function seconds(value) {
   if (!isNumber(value)) return NOTHING;
   if (value < 0.0995) return (value * 1000).toPrecision(value < 0.00995 ? 2 : 3) * 1 + " ms";
@@ -72,4 +74,12 @@ const titled = (name) => {
   const text = spoken(name);
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
-const shortId = (id) => (String(id).length > 13 ? String(id).slice(0, 8) + "…" : String(id));
+// A sentence begins with a capital; an address is left as it is.
+function sentence(text) {
+  return /^\w+:/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
+}
+// Both ends: made-up ids often begin alike.
+function shortId(id) {
+  const text = String(id);
+  return text.length > 13 ? text.slice(0, 8) + "…" + text.slice(-4) : text;
+}

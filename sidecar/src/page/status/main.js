@@ -51,7 +51,7 @@ function showStatus(status) {
   const others = overall.others || 0;
   const runbook = runbookLink(status, overall.alert, "Open the runbook");
   show(byId("action"), runbook || "",
-    others > 0 ? ` and ${others} further ${others === 1 ? "finding" : "findings"} below` : "");
+    others > 0 ? ` ${others} further ${others === 1 ? "finding" : "findings"} below` : "");
   announce(`${overall.status} ${overall.alert} ${overall.since}`, overall.sentence);
   showSections(status);
 }
@@ -66,7 +66,7 @@ function showHead(status, what, why) {
   document.body.dataset.status = known(status);
   show(byId("symbol"), symbol(status));
   show(byId("sentence"), make("span", { class: "unseen" }, WORDS[known(status)] + ": "), what);
-  byId("why").textContent = why.charAt(0).toUpperCase() + why.slice(1);
+  byId("why").textContent = sentence(why);
   document.title = `${WORDS[known(status)]}: ${what}`;
   showIcon(status);
 }

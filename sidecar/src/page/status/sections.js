@@ -71,7 +71,7 @@ function witnessInWords(witness) {
   if (!witness.last_poll) return words.concat("It has not read the log yet.").join(" ");
   const sample = witness.signature_sample;
   words.push(sample < 1 ? `Signatures are verified for a sample of ${percent(sample)}; hashes, `
-    + "numbers and roots for every event." : "Every event is verified.");
+    + "numbers and roots for every event." : "It verifies every event.");
   if (witness.lag_events > 0) {
     words.push(`${count(witness.lag_events)} events are not verified yet`
       + (witness.catching_up ? "; it is catching up with what was there before it." : "."));
@@ -115,7 +115,7 @@ const STEPS = ["post", "read_back", "commitment", "proof"];
 function canaryPart(canary) {
   if (!canary?.enabled) return note(canary?.reason || "Nothing is known of the canary.");
   const { rounds } = canary;
-  if (!rounds.length) return note(canary.reason || "No round has ended yet.");
+  if (!rounds.length) return note(sentence(canary.reason || "no round has ended yet") + ".");
   const good = rounds.filter((round) => round.ok).length;
   const newest = rounds.slice(-SHOWN_ROUNDS).reverse();
   const longest = Math.max(...newest.map((round) => round.duration_seconds), 0.001);
