@@ -26,6 +26,8 @@ WHAT ?=
 # first run, so nothing is compiled twice. With ARGS, only what they select is run, once.
 OVER_POSTGRES := SEQUENCER_TEST_STORE=postgres
 API_TESTS := --workspace --test api -- --skip embedded:: --skip store:: --skip replicas::
+# What only root may do to a sidecar: disks and control groups of the tests' own. Less than a minute.
+ROOT_TESTS := --workspace --test checks --test harm -- --ignored --test-threads=1
 # Lines of our crates that tests must reach. It may rise.
 COVERAGE_MIN_LINES_PERCENT := 80
 
@@ -127,6 +129,7 @@ coverage: tools-test tools-coverage ## Run all tests and print the lines they re
 	export CARGO_LLVM_COV_TARGET_DIR=$(CI_TARGET) CARGO_INCREMENTAL=0; \
 	    cargo llvm-cov clean --workspace; \
 	    cargo llvm-cov --locked --workspace --no-fail-fast --no-report; \
+	    if [ "$$(id -u)" = 0 ]; then cargo llvm-cov --locked --no-report $(ROOT_TESTS); fi; \
 	    $(OVER_POSTGRES) cargo llvm-cov --locked --no-report $(API_TESTS); \
 	    cargo llvm-cov report --fail-under-lines $(COVERAGE_MIN_LINES_PERCENT)
 	CARGO_TARGET_DIR=$(CI_TARGET) CARGO_INCREMENTAL=0 LLVM_PROFILE_FILE=/dev/null \
@@ -137,6 +140,8 @@ coverage: tools-test tools-coverage ## Run all tests and print the lines they re
 .PHONY: faults
 faults: tools-test ## Break everything, in full: needs root and 20 minutes (ARGS="...")
 	cargo test --locked -p sequencer --test faults -- --include-ignored --test-threads=1 $(ARGS)
+	cargo build --locked -p sequencer -p sidecar
+	cargo test --locked -p sidecar --tests -- --ignored --test-threads=1 $(ARGS)
 
 # The server answers as its contract says, whatever it is sent: all checks of schemathesis.
 .PHONY: api-fuzz

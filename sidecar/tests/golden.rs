@@ -1,9 +1,13 @@
 //! Generated files in the repository equal what the program says now.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fmt::Write as _;
-use std::path::Path;
+#[path = "support/truth.rs"]
+mod truth;
 
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use catalog::label::{Check, ViolationKind};
 use clap::Args as _;
 use sidecar::config::Config;
 
@@ -38,4 +42,53 @@ fn the_example_environment_file_is_up_to_date() {
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(found == expect, "sidecar/.env.example is out of date: run `make generate`");
+}
+
+#[test]
+fn the_truth_table_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/health.md");
+    let expect = truth::page();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &expect).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == expect, "docs/health.md is out of date: run `make generate`");
+}
+
+/// Every check and every kind of violation was shown under a fault, by a test that exists.
+#[test]
+fn the_truth_table_leaves_nothing_out_and_names_tests_that_exist() {
+    let tables = [(truth::CHECKS, Check::VALUES), (truth::VIOLATIONS, ViolationKind::VALUES)];
+    for (rows, names) in tables {
+        for name in names {
+            let is_there = rows.iter().any(|row| row.what == *name);
+            let is_missing = truth::NOT_INJECTED.contains(name);
+            assert!(is_there != is_missing, "a fault for {name} is injected: {is_there}");
+        }
+        for row in rows {
+            assert!(names.contains(&row.what), "there is no {}", row.what);
+        }
+    }
+    let tests = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"));
+    for row in truth::CHECKS.iter().chain(truth::VIOLATIONS) {
+        let function = format!("async fn {}()", row.test);
+        let file = tests.iter().find(|text| text.contains(&function));
+        let file = file.unwrap_or_else(|| panic!("there is no test {}", row.test));
+        let before = file.split(&function).next().unwrap_or_default();
+        let attributes = before.rsplit("\n\n").next().unwrap_or_default();
+        assert!(attributes.contains("#[tokio::test"), "{} is no test", row.test);
+        let is_root = attributes.contains("needs root");
+        assert_eq!(is_root, row.root, "{} and root", row.test);
+    }
+}
+
+/// The text of every source file in a folder and below.
+fn sources(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    let read = |path: &PathBuf| match path.is_dir() {
+        true => sources(path),
+        false => vec![std::fs::read_to_string(path).unwrap()],
+    };
+    paths.iter().flat_map(read).collect()
 }
