@@ -59,6 +59,10 @@ async fn something_else_that_answers_is_no_sequencer() {
     let says = "the service is \"stateset-sidecar\"";
     until(&sidecar, "sequencer_live", FAIL, says).await;
     until(&sidecar, "sequencer_ready", FAIL, "not what a sequencer says").await;
+    drop(sidecar);
+    let Sequencer { url, operations_url, .. } = &stack.sequencer;
+    let sidecar = Sidecar::start(folder.path(), url, operations_url, &QUICK);
+    until(&sidecar, "sequencer_live", OK, "answers").await;
 }
 
 /// The promise: dead, frozen and recovered are reported within 25 s with the default timers.

@@ -140,20 +140,24 @@ pub(crate) const VIOLATIONS: &[Row] = rows! {
 /// Kinds that no test has brought about yet; it only shrinks.
 pub(crate) const NOT_INJECTED: &[&str] = &["duplicate", "rollback"];
 
+const INTRODUCTION: &str = "\
+# What the sidecar shows, and what it was shown under
+
+Written by `make generate` from the tests that it names (`sidecar/tests/support/truth.rs`). Each
+test starts a real sequencer and a real sidecar, sees the check good, injects the fault, waits for
+what is shown, ends the fault and sees it good again. Those marked \"root\" run in `make faults`,
+and in `make ci` where that is root.
+
+With the default timers (every 10 s, given up after 2 s, bad after two looks) what is dead, frozen
+or back is shown within 25 s. What cannot be seen is `unknown`, never good: `store` and `clock`
+while nobody answers, `file_descriptors` and `memory` where neither the process nor its metrics can
+be read. Not injected: memory pressure (PSI), because it would starve the machine; its limit is held
+by a unit test.
+";
+
 /// What `docs/health.md` says.
 pub(crate) fn page() -> String {
-    let mut page = String::from(
-        "# What the sidecar shows, and what it was shown under\n\n\
-         Written by `make generate` from the tests that it names (`sidecar/tests/support/truth.rs`).\n\
-         Each test starts a real sequencer and a real sidecar, sees the check good, injects the\n\
-         fault, waits for what is shown, ends the fault and sees it good again. Those marked \"root\"\n\
-         run in `make faults`.\n\n\
-         With the default timers (every 10 s, given up after 2 s, bad after two looks) what is dead,\n\
-         frozen or back is shown within 25 s. What cannot be seen is `unknown`, never good: `store`\n\
-         and `clock` while nobody answers, `file_descriptors` and `memory` where neither the process\n\
-         nor its metrics can be read. Not injected: memory pressure (PSI), whose limit a unit test\n\
-         of `checks/memory.rs` holds, because to bring it about would starve the machine.\n",
-    );
+    let mut page = INTRODUCTION.to_owned();
     for (title, rows) in [("Checks", CHECKS), ("Violations", VIOLATIONS)] {
         let columns = "| name | fault | what is shown | ends by | test |\n|---|---|---|---|---|";
         writeln!(page, "\n## {title}\n{columns}").unwrap();
