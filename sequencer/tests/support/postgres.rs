@@ -74,6 +74,22 @@ impl Postgres {
         server
     }
 
+    /// A standby that follows this server.
+    pub(crate) fn standby(&self) -> Self {
+        let folder = std::env::temp_dir().join(format!("sequencer-postgres-{}", Uuid::new_v4()));
+        std::fs::create_dir(&folder).expect("the temporary folder can be written");
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(&folder));
+        }
+        let mut copy = as_owner(&program("pg_basebackup"));
+        copy.arg("-D").arg(folder.join("data")).args(["-R", "-c", "fast", "--no-sync", "-w"]);
+        run(copy.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string()]));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let standby = Self { folder, port, keeper: Mutex::new(None), settings: Vec::new() };
+        standby.start_again();
+        standby
+    }
+
     /// Starts the stopped server on its old port and data.
     pub(crate) fn start_again(&self) {
         let (folder, data) = (self.folder.display(), self.folder.join("data"));

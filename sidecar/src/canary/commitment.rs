@@ -4,7 +4,7 @@
 
 use ves::commitment::check_link;
 use ves::merkle::{leaf_hash, verify_inclusion};
-use ves::wire::{CommitmentsPage, ProofResponse};
+use ves::wire::{CommitmentsPage, HeadResponse, ProofResponse};
 use ves::{Commitment, Event};
 
 use super::Step;
@@ -21,19 +21,28 @@ impl Chain {
         self.last.as_ref().map(|last| last.sequence_end.saturating_add(1))
     }
 
-    /// Checks that a commitment is the last good one or follows from it over what the list shows
-    /// since. Before the first there is nothing to follow.
+    /// Checks that a commitment is the last good one, or follows from it over what the list shows
+    /// since, and that the head agrees. Before the first there is nothing to follow.
     ///
     /// # Errors
     /// What breaks the chain. Once that is reported the chain begins anew: a canary is no witness,
     /// and the next round is to say what works then.
-    pub(super) fn follow(&mut self, found: &Commitment, since: &CommitmentsPage) -> Step<()> {
-        let followed = match self.last.take() {
-            Some(last) if last != *found => reaches(&last, found, since),
-            _ => Ok(()),
-        };
-        self.last = followed.is_ok().then(|| found.clone());
-        followed
+    pub(super) fn follow(
+        &mut self,
+        found: &Commitment,
+        since: &CommitmentsPage,
+        head: &HeadResponse,
+    ) -> Step<()> {
+        match self.last.take() {
+            Some(last) if last != *found => reaches(&last, found, since)?,
+            _ => {}
+        }
+        let is_last = head.committed_sequence == found.sequence_end;
+        if is_last && head.last_state_root != Some(found.new_state_root) {
+            return Err("the head shows another state root than the commitment's".to_owned());
+        }
+        self.last = Some(found.clone());
+        Ok(())
     }
 }
 

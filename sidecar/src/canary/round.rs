@@ -8,7 +8,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 use ves::canary::Slot;
-use ves::wire::{CommitmentsPage, IngestRequest, IngestResponse};
+use ves::wire::{CommitmentsPage, HeadResponse, IngestRequest, IngestResponse};
 use ves::{Commitment, Event, EventDraft, Receipt, SigningKey, Stream, parse_event_record};
 
 use super::commitment::{self, Chain};
@@ -62,8 +62,8 @@ impl Walker {
         let number = receipt.sequence_number;
         steps.numbered(number);
         steps.run(CanaryStep::ReadBack, self.read_back(&event, &receipt)).await?;
-        steps.run(CanaryStep::Commitment, self.wait_for_commitment(number)).await?;
-        steps.run(CanaryStep::Proof, self.prove(&event, number)).await?;
+        let head = steps.run(CanaryStep::Commitment, self.wait_for_commitment(number)).await?;
+        steps.run(CanaryStep::Proof, self.prove(&event, number, &head)).await?;
         self.published.remember(event, receipt);
         Ok(())
     }
@@ -140,7 +140,7 @@ impl Walker {
     }
 
     /// Waits until the stream's head says that the number is committed to.
-    async fn wait_for_commitment(&self, number: u64) -> Step<()> {
+    async fn wait_for_commitment(&self, number: u64) -> Step<HeadResponse> {
         let limit = self.core.config.canary_commit_timeout_secs.duration();
         let (started, mut pause) = (Instant::now(), FIRST_PAUSE);
         loop {
@@ -154,7 +154,7 @@ impl Walker {
                 ));
             }
             if committed >= number {
-                return Ok(());
+                return Ok(head);
             }
             let left = limit.saturating_sub(started.elapsed());
             if left.is_zero() {
@@ -171,7 +171,7 @@ impl Walker {
     }
 
     /// Gets the proof and its commitment and checks both.
-    async fn prove(&mut self, event: &Event, number: u64) -> Step<()> {
+    async fn prove(&mut self, event: &Event, number: u64, head: &HeadResponse) -> Step<()> {
         let stream = self.stream();
         let proof = self.client.proof(stream, number, CALL_TIMEOUT).await;
         let proof = proof.map_err(|error| format!("the proof: {error}"))?;
@@ -191,7 +191,7 @@ impl Walker {
                 .map_err(|error| format!("the list of commitments: {error}"))?,
             None => CommitmentsPage { commitments: Vec::new(), count: 0, next_from: None },
         };
-        self.chain.follow(&found, &since)
+        self.chain.follow(&found, &since, head)
     }
 
     fn stream(&self) -> Stream {

@@ -1,10 +1,11 @@
-//! The statements of a look. Each reads a view of the server's statistics and no row of the
-//! sequencer's. What the role may not see is left out and named: the views would show it as nothing.
+//! The statements of a look. Each reads a view of the server's statistics and no row of the log.
+//! What the role may not see is left out and named: the views would show it as nothing.
 
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::super::view::{Connections, PostgresFigures};
+use super::written::Written;
 
 /// First version whose `pg_stat_statements` splits planning from execution.
 const VERSION_13: i32 = 130_000;
@@ -17,6 +18,7 @@ const NOT_LOADED: &str = "55000";
 /// When the connection broke. What the server refuses is a note.
 pub(super) async fn read(
     connection: &mut PgConnection,
+    written: &mut Written,
 ) -> sqlx::Result<(PostgresFigures, Vec<String>)> {
     let server = Server::ask(connection).await?;
     let mut notes = Vec::new();
@@ -31,10 +33,16 @@ pub(super) async fn read(
         let (connections, longest) = activity(connection).await?;
         figures.connections = Some(connections);
         figures.longest_transaction_seconds = Some(longest);
-        let lag = if server.is_standby { own_lag(connection).await } else { lag(connection).await };
+        let lag = match server.is_standby {
+            true => own_lag(connection, written).await,
+            false => lag(connection, written).await,
+        };
         match lag {
             Ok((standbys, lag)) => {
                 (figures.standbys, figures.replication_lag_seconds) = (standbys, lag);
+                if lag.is_none() {
+                    notes.push("replication lag: no transaction was replayed yet".to_owned());
+                }
             }
             Err(error) => notes.push(refused("replication lag", error)?),
         }
@@ -128,33 +136,47 @@ async fn locks_waiting(connection: &mut PgConnection) -> sqlx::Result<u64> {
     count(&row, 0)
 }
 
-/// Standbys and the largest lag. The server forgets to raise `replay_lag` while a standby says
-/// nothing: then the age of its last word counts, if there is something that it has not got.
-async fn lag(connection: &mut PgConnection) -> sqlx::Result<(Option<u64>, Option<f64>)> {
+/// Standbys and the largest lag: what the server has measured, or longer when a standby has not
+/// replayed what was there at an earlier look. The server measures only when a standby has said
+/// that it replayed something, so of one that stands still it knows nothing.
+async fn lag(
+    connection: &mut PgConnection,
+    written: &mut Written,
+) -> sqlx::Result<(Option<u64>, Option<f64>)> {
     let row = sqlx::query(
-        "SELECT count(*), coalesce(extract(epoch FROM max(greatest(replay_lag,
-            CASE WHEN replay_lsn IS DISTINCT FROM pg_current_wal_lsn()
-                THEN clock_timestamp() - reply_time END))), 0)::float8
-         FROM pg_stat_replication WHERE state = 'streaming'",
+        "SELECT count(*), coalesce(extract(epoch FROM max(replay_lag)), 0)::float8,
+            (pg_current_wal_lsn() - '0/0')::int8, (min(replay_lsn) - '0/0')::int8
+         FROM pg_stat_replication WHERE state IN ('streaming', 'catchup')",
     )
     .fetch_one(connection)
     .await?;
-    Ok((Some(count(&row, 0)?), Some(row.try_get(1)?)))
+    written.now_at(row.try_get(2)?);
+    let behind = row.try_get::<Option<i64>, _>(3)?.map_or(0.0, |at| written.age_beyond(at));
+    Ok((Some(count(&row, 0)?), Some(behind.max(row.try_get(1)?))))
 }
 
-/// Of a standby: nothing when it has replayed all that it received and still receives; else the age
-/// of the last transaction that it replayed, none when there was none yet.
-async fn own_lag(connection: &mut PgConnection) -> sqlx::Result<(Option<u64>, Option<f64>)> {
+/// Of a standby that receives: the age of what it has received and not replayed. Of one that does
+/// not, all that it has may be old: the age of the last transaction, none if it replayed none yet.
+async fn own_lag(
+    connection: &mut PgConnection,
+    written: &mut Written,
+) -> sqlx::Result<(Option<u64>, Option<f64>)> {
     let row = sqlx::query(
-        "SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
-                AND EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')
-            THEN 0
-            ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())
-         END::float8",
+        "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'),
+            (pg_last_wal_receive_lsn() - '0/0')::int8, (pg_last_wal_replay_lsn() - '0/0')::int8,
+            extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8",
     )
     .fetch_one(connection)
     .await?;
-    Ok((None, row.try_get(0)?))
+    let (received, replayed): (Option<i64>, Option<i64>) = (row.try_get(1)?, row.try_get(2)?);
+    let lag = match (row.try_get(0)?, received.zip(replayed)) {
+        (true, Some((received, replayed))) => {
+            written.now_at(received);
+            Some(written.age_beyond(replayed))
+        }
+        _ => row.try_get(3)?,
+    };
+    Ok((None, lag))
 }
 
 /// Slow statements of this database; in words why they are not known.

@@ -2,6 +2,7 @@
 //! limits the time of each statement.
 
 mod figures;
+mod written;
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use sqlx::{ConnectOptions as _, PgConnection};
 
 use super::view::{ClockSkew, PostgresFigures};
 use crate::clock;
+use written::Written;
 
 /// The server ends a statement, or a wait for a lock, that takes longer: far below the patience of
 /// a scraper, so that looks never pile up in the server.
@@ -20,6 +22,7 @@ pub(super) struct PostgresLook {
     options: Box<PgConnectOptions>,
     /// None before the first look and after one that failed or was given up.
     connection: Option<PgConnection>,
+    written: Written,
 }
 
 /// What a look found.
@@ -31,7 +34,7 @@ pub(super) struct PostgresFound {
 
 impl PostgresLook {
     pub(super) fn new(options: Box<PgConnectOptions>) -> Self {
-        Self { options, connection: None }
+        Self { options, connection: None, written: Written::default() }
     }
 
     /// Asks the server. The caller limits the time; a look that is given up takes its connection
@@ -46,7 +49,7 @@ impl PostgresLook {
         };
         let clock = measure_clock(&mut connection).await;
         let clock = clock.map_err(|error| format!("the server does not answer: {error}"))?;
-        let (figures, notes) = figures::read(&mut connection)
+        let (figures, notes) = figures::read(&mut connection, &mut self.written)
             .await
             .map_err(|error| format!("the look broke off: {error}"))?;
         self.connection = Some(connection);
