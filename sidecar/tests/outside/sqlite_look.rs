@@ -101,9 +101,8 @@ async fn the_writer_commits_and_checkpoints_while_it_is_looked_at() {
             // Without a busy timeout of note: a lock of the sidecar's would be an error here.
             writer.execute("INSERT INTO t VALUES (zeroblob(2000))").await.unwrap();
         }
-        let now = sidecar.sample(&looks).await;
-        assert!(now > last, "it looks");
-        last = now;
+        sidecar.wait_for(&looks, LIMIT, |now| Some(now) > last).await;
+        last = sidecar.sample(&looks).await;
     }
     let (frames, moved) = checkpoint(&mut writer).await;
     assert_eq!(frames, moved, "no reader held the log");
