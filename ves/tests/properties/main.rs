@@ -8,3 +8,4 @@ mod envelope;
 mod merkle;
 #[path = "../sample/mod.rs"]
 mod sample;
+mod signature;
