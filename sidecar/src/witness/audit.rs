@@ -131,7 +131,7 @@ impl Audit {
         let Some(until) = place.until else { return Ok(false) };
         let marks = self.common.memory.marks(stream).await?;
         let mut walk = Walk::new(stream, until, marks);
-        let mut ask = PAGE;
+        let (mut ask, mut hole) = (PAGE, None);
         while walk.next() < until.next {
             if !self.is_same(stream, place) {
                 return Ok(false);
@@ -146,8 +146,11 @@ impl Audit {
                     continue;
                 }
                 Reading::Damaged(damage) => {
-                    self.common.ledger.add(of_damage(stream, walk.next(), damage)).await;
+                    if hole != Some(walk.next()) {
+                        self.common.ledger.add(of_damage(stream, walk.next(), damage)).await;
+                    }
                     walk.skip();
+                    hole = Some(walk.next());
                     1
                 }
                 // The log ends before what was seen: the tail says so.
@@ -165,6 +168,11 @@ impl Audit {
             self.advance(stream, read_now, started, &walk);
         }
         self.more_commitments(&mut walk).await?;
+        // What ends before what was seen is a rollback, which the tail says.
+        let is_begun_again = self.common.memory.to_adopt().await?.contains(&stream);
+        if is_begun_again || !self.is_same(stream, place) || self.is_shorter(stream, place) {
+            return Ok(false);
+        }
         self.common.ledger.add_all(walk.finish()).await;
         self.settle(&mut walk).await?;
         Ok(true)
@@ -173,6 +181,11 @@ impl Audit {
     /// Whether the tail has not begun the stream again.
     fn is_same(&self, stream: Stream, place: &Place) -> bool {
         self.common.status.now().places.get(&stream).is_some_and(|now| now.begun == place.begun)
+    }
+
+    fn is_shorter(&self, stream: Stream, place: &Place) -> bool {
+        let seen = place.until.and_then(|until| until.committed).map_or(0, |(end, _)| end);
+        self.common.status.now().places.get(&stream).is_none_or(|now| now.committed < seen)
     }
 
     async fn more_commitments(&self, walk: &mut Walk) -> Result<(), Stopped> {

@@ -58,6 +58,8 @@ struct Follow {
     first_head: u64,
     /// How many numbers to ask for.
     ask: u32,
+    /// The number after one that could not be had.
+    hole: Option<u64>,
     /// Nothing more can be done until the next round.
     is_blocked: bool,
     /// When nothing was left to do.
@@ -78,6 +80,7 @@ impl Follow {
             compared: None,
             first_head: head,
             ask: MAX_PAGE,
+            hole: None,
             is_blocked: false,
             level_at: None,
             last_time: None,

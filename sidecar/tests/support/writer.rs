@@ -34,6 +34,12 @@ impl Writer {
         new
     }
 
+    /// Registers the same key with a sequencer that has lost it.
+    pub(crate) async fn register_again(&self) {
+        let answer = self.send("/api/v1/agents/keys", self.agent.key_body().to_string()).await;
+        assert!(answer.is_some(), "the key is not registered");
+    }
+
     /// Posts so many new events; gives the answer of the ingest route.
     pub(crate) async fn post(&self, count: usize) -> Value {
         self.post_events(&self.agent.events(count)).await.expect("the events are accepted")

@@ -62,7 +62,11 @@ impl Tail {
                 return Ok(true);
             }
             Reading::Damaged(damage) => {
-                self.common.ledger.add(of_damage(stream, from, damage)).await;
+                // One violation for all that are missing in a row, however many.
+                if follow.hole != Some(from) {
+                    self.common.ledger.add(of_damage(stream, from, damage)).await;
+                }
+                follow.hole = Some(from + 1);
                 return Ok(self.hole(stream).await);
             }
             Reading::Records { records, .. } if records.is_empty() => return Ok(false),
