@@ -188,7 +188,8 @@ metric::declare! {
     FILE_DESCRIPTOR_LIMIT = Gauge, "stateset_sequencer_file_descriptor_limit", &[],
         "Soft limit on file descriptors.", "How many more connections fit?";
     CGROUP_MEMORY = Gauge, "stateset_sequencer_cgroup_memory_bytes", &[],
-        "Memory charged to the control group of the process.", "Is it near its limit?";
+        "Memory of the process's control group without inactive file pages, which the kernel takes \
+         back first.", "Is it near its limit?";
     CGROUP_MEMORY_LIMIT = Gauge, "stateset_sequencer_cgroup_memory_limit_bytes", &[],
         "Memory limit of the control group; the machine's memory when there is none.",
         "When will the kernel kill it?";

@@ -41,19 +41,33 @@ impl ControlGroup {
         Self(folders)
     }
 
+    /// Without inactive file pages: the kernel takes those back before it kills anybody, and a
+    /// store that is read fills any limit with them.
     fn used_bytes(&self) -> Option<u64> {
-        self.read(["memory.current", "memory.usage_in_bytes"])
+        let in_folder = |folder: &String| {
+            let charged = read(folder, ["memory.current", "memory.usage_in_bytes"])?;
+            let stat = std::fs::read_to_string(format!("{folder}/memory.stat")).unwrap_or_default();
+            Some(charged.saturating_sub(inactive_file_bytes(&stat)))
+        };
+        self.0.iter().find_map(in_folder)
     }
 
     fn limit_bytes(&self) -> Option<u64> {
-        self.read(["memory.max", "memory.limit_in_bytes"])
+        self.0.iter().find_map(|folder| read(folder, ["memory.max", "memory.limit_in_bytes"]))
     }
+}
 
-    fn read(&self, names: [&str; 2]) -> Option<u64> {
-        let files = self.0.iter().flat_map(|folder| names.map(|name| format!("{folder}/{name}")));
-        let mut values = files.filter_map(|file| std::fs::read_to_string(file).ok());
-        values.find_map(|text| text.trim().parse().ok())
-    }
+/// The first of these files in a folder that holds a number.
+fn read(folder: &str, names: [&str; 2]) -> Option<u64> {
+    let files = names.iter().map(|name| format!("{folder}/{name}"));
+    let mut values = files.filter_map(|file| std::fs::read_to_string(file).ok());
+    values.find_map(|text| text.trim().parse().ok())
+}
+
+/// Of a group and those in it, by either version's name for that.
+fn inactive_file_bytes(stat: &str) -> u64 {
+    let value = |name| stat.lines().find_map(|line| line.strip_prefix(name)?.parse().ok());
+    value("total_inactive_file ").or_else(|| value("inactive_file ")).unwrap_or(0)
 }
 
 fn machine_memory_bytes() -> Option<u64> {
@@ -67,4 +81,17 @@ fn memory_pressure_ratio() -> Option<f64> {
     let some = text.lines().find_map(|line| line.strip_prefix("some "))?;
     let percent = some.split_whitespace().find_map(|field| field.strip_prefix("avg60="))?;
     percent.parse::<f64>().ok().map(|percent| percent / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inactive_file_pages_are_found_in_both_versions() {
+        let first = "inactive_file 3\nactive_file 4\ntotal_inactive_file 7\n";
+        assert_eq!(inactive_file_bytes(first), 7);
+        assert_eq!(inactive_file_bytes("anon 1\ninactive_file 3\n"), 3);
+        assert_eq!(inactive_file_bytes(""), 0);
+    }
 }

@@ -109,6 +109,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_certificate_of_an_https_url_is_watched_by_itself_once() {
+        use clap::Parser;
+
+        #[derive(Parser)]
+        struct Arguments {
+            #[command(flatten)]
+            config: Config,
+        }
+        let named = |arguments: &[&str]| -> Vec<String> {
+            let arguments = ["sidecar"].iter().chain(arguments);
+            let config = Arguments::parse_from(arguments).config;
+            places(&config).iter().map(ToString::to_string).collect()
+        };
+        assert!(named(&[]).is_empty(), "plain http has none");
+        let https = "--sequencer-url=https://example.com";
+        assert_eq!(named(&[https]), ["example.com:443"]);
+        let both = "--tls-certificates=tls.crt,example.com:443";
+        assert_eq!(named(&[https, both]), ["tls.crt", "example.com:443"]);
+    }
+
+    #[test]
     fn the_days_that_are_left_decide() {
         let place = "example.com:443".parse().unwrap();
         for (days, expect, words) in [
