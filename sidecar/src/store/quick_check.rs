@@ -17,11 +17,16 @@ use ves::Timestamp;
 use super::sqlite::beside;
 use crate::clock;
 
-/// Longest check: ten times what 25 million events take on a laptop's disk.
-const TIME_LIMIT: Duration = Duration::from_secs(600);
-/// A check is a reader, and while it reads the write-ahead log cannot begin again. It ends itself
-/// where the alert on a growing log would begin.
-const MAX_WAL_BYTES: u64 = 256 << 20;
+/// What ends a check without a result.
+#[derive(Clone, Copy)]
+struct Limits {
+    time: Duration,
+    /// A check is a reader, and while it reads the write-ahead log cannot begin again.
+    wal_bytes: u64,
+}
+
+/// Ten times what 25 million events take, and where the alert on a growing log begins.
+const LIMITS: Limits = Limits { time: Duration::from_secs(600), wal_bytes: 256 << 20 };
 /// Steps of the check between two looks at the limits: a few milliseconds.
 const STEPS: i32 = 1_000;
 /// Findings that are kept, and characters of each.
@@ -110,7 +115,7 @@ pub(super) async fn run(state_dir: &Path, file: &Path) -> anyhow::Result<QuickCh
     let mut check = QuickCheck::new(file, QuickCheckState::Running, "it reads the file");
     check.started_at = Some(clock::now());
     keep(state_dir, &check)?;
-    match findings(file, TIME_LIMIT).await {
+    match findings(file, LIMITS).await {
         Ok(findings) if findings.is_empty() => {
             (check.state, check.reason) = (QuickCheckState::Sound, "it found nothing wrong".into());
         }
@@ -128,8 +133,8 @@ pub(super) async fn run(state_dir: &Path, file: &Path) -> anyhow::Result<QuickCh
     Ok(check)
 }
 
-/// What `PRAGMA quick_check` finds within a limit; nothing is good.
-async fn findings(file: &Path, limit: Duration) -> anyhow::Result<Vec<String>> {
+/// What `PRAGMA quick_check` finds within limits; nothing is good.
+async fn findings(file: &Path, limits: Limits) -> anyhow::Result<Vec<String>> {
     for beside_it in ["-wal", "-shm"] {
         // SQLite would make them, and a reader cannot remove them again.
         ensure!(
@@ -146,7 +151,7 @@ async fn findings(file: &Path, limit: Duration) -> anyhow::Result<Vec<String>> {
         .connect()
         .await
         .with_context(|| format!("cannot open {}", file.display()))?;
-    let found = within(&mut connection, file, limit).await;
+    let found = within(&mut connection, file, limits).await;
     let _ = connection.close().await;
     found
 }
@@ -154,27 +159,28 @@ async fn findings(file: &Path, limit: Duration) -> anyhow::Result<Vec<String>> {
 async fn within(
     connection: &mut SqliteConnection,
     file: &Path,
-    limit: Duration,
+    limits: Limits,
 ) -> anyhow::Result<Vec<String>> {
-    let deadline = Instant::now() + limit;
-    let wal = beside(file, "-wal");
+    let (deadline, wal) = (Instant::now() + limits.time, beside(file, "-wal"));
     let wal_bytes = move || fs::metadata(&wal).map_or(0, |found| found.len());
-    let before = wal_bytes();
-    let grown = wal_bytes.clone();
-    connection.lock_handle().await?.set_progress_handler(STEPS, move || {
-        Instant::now() < deadline && wal_bytes() <= before.max(MAX_WAL_BYTES)
-    });
+    // One that is large already is not the check's doing.
+    let most = wal_bytes().max(limits.wal_bytes);
+    let meanwhile = wal_bytes.clone();
+    connection
+        .lock_handle()
+        .await?
+        .set_progress_handler(STEPS, move || Instant::now() < deadline && meanwhile() <= most);
     let asked = sqlx::AssertSqlSafe(format!("PRAGMA quick_check({MAX_FINDINGS})"));
     let rows: Result<Vec<String>, _> = sqlx::query_scalar(asked).fetch_all(connection).await;
     let rows = match rows {
-        Err(_) if Instant::now() >= deadline => {
-            bail!("it had no result after {:.0} s and was ended", limit.as_secs_f64())
-        }
-        Err(_) if grown() > before.max(MAX_WAL_BYTES) => bail!(
+        Err(_) if wal_bytes() > most => bail!(
             "it was ended, because the write-ahead log grew to {} MiB meanwhile; \
              ask for it when less is written",
-            grown() >> 20
+            wal_bytes() >> 20
         ),
+        Err(_) if Instant::now() >= deadline => {
+            bail!("it had no result after {:.0} s and was ended", limits.time.as_secs_f64())
+        }
         rows => rows.context("SQLite cannot read the file")?,
     };
     let shown = |row: String| row.chars().take(MAX_FINDING_CHARACTERS).collect();
@@ -218,4 +224,51 @@ fn keep(state_dir: &Path, check: &QuickCheck) -> anyhow::Result<()> {
         fs::rename(&new, &result)
     };
     kept().with_context(|| format!("cannot keep the result in {}", result.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::Executor as _;
+    use sqlx::sqlite::SqliteJournalMode;
+
+    /// A database of some megabytes that somebody has open.
+    async fn database(file: &Path) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
+        let mut open = options.journal_mode(SqliteJournalMode::Wal).connect().await.unwrap();
+        let fill = "CREATE TABLE t (x); INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL
+            SELECT i + 1 FROM n WHERE i < 20000) SELECT randomblob(500) FROM n";
+        open.execute(fill).await.unwrap();
+        open
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_ends_itself_at_its_limits() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("log.db");
+        let mut open = database(&file).await;
+        assert_eq!(findings(&file, LIMITS).await.unwrap(), Vec::<String>::new());
+        let no_time = Limits { time: Duration::ZERO, ..LIMITS };
+        let ended = findings(&file, no_time).await.unwrap_err().to_string();
+        assert!(ended.contains("no result after 0 s"), "{ended}");
+
+        // Somebody writes all the while, and the log may not grow by a byte.
+        let writing = tokio::spawn(async move {
+            loop {
+                open.execute("INSERT INTO t VALUES (randomblob(5000))").await.unwrap();
+            }
+        });
+        let no_growth = Limits { wal_bytes: 0, ..LIMITS };
+        let begin = Instant::now();
+        loop {
+            match findings(&file, no_growth).await {
+                Err(ended) => {
+                    assert!(ended.to_string().contains("write-ahead log grew"), "{ended:#}");
+                    break;
+                }
+                Ok(_) => assert!(begin.elapsed() < Duration::from_secs(30), "it never ends"),
+            }
+        }
+        writing.abort();
+    }
 }
