@@ -23,6 +23,10 @@ async fn a_sequencer_that_dies_and_comes_back() {
     browser.wait_until(CALM, SOON).await;
     browser.wait_until("document.querySelector('.rounds li')", SOON).await;
 
+    let figures = "window.figures = (title) => Array.from(document.querySelectorAll('figure')).find(\
+                   (it) => it.querySelector('.title').textContent === title)\
+                   .querySelector('.now').textContent";
+    browser.run(figures).await;
     let ports = [
         format!("--port={}", sequencer.port()),
         format!("--ops-port={}", sequencer.operations_port()),
@@ -38,6 +42,11 @@ async fn a_sequencer_that_dies_and_comes_back() {
     assert_eq!(live, "polite");
     // A round of the canary fails too; it is one of the further findings.
     browser.wait_until("document.querySelector('.strip [data-bad]')", SOON).await;
+    // No figure of the dead one is shown as that of now; its disk is still there.
+    browser
+        .wait_until("figures('Ingest latency') === '–' && figures('Events') === '–'", SOON)
+        .await;
+    browser.wait_until("figures('Disk used').endsWith(' %')", SOON).await;
     browser.picture("dead-desk").await;
     browser.look(Look { dark: true, ..DESK }).await;
     browser.picture("dead-desk-dark").await;

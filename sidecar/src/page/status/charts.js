@@ -3,6 +3,8 @@
 const SPAN_SECONDS = 900;
 const SHORTEST_SECONDS = 120;
 const PLOT_HEIGHT = 152;
+// Distances between two times below a chart.
+const MINUTES = [60, 120, 300];
 // A jump of more than this many intervals is drawn as a gap.
 const GAP_INTERVALS = 3;
 
@@ -75,11 +77,13 @@ function beginning() {
   return Math.max(first, curves.now - SPAN_SECONDS);
 }
 
-// The newest value; of a quantile, which has one only when something came, that of late.
+// The newest value; of a quantile, which has one only when something came, that of late. Of a
+// sequencer that does not answer nothing is late: it is past.
 const LATE_POINTS = 20;
 
 function lastKnown(spec, values) {
-  const late = spec.lead ? values.slice(-LATE_POINTS).filter(isNumber) : values;
+  const answers = curves.series.sequencer_answers?.at(-1) === 1;
+  const late = spec.lead && answers ? values.slice(-LATE_POINTS).filter(isNumber) : values;
   return spec.say(late.at(-1));
 }
 
@@ -126,6 +130,8 @@ function drawn({ spec, plotAt }) {
   const series = spec.lines.map(([name, label, stroke, area, dash]) => ({
     label, dash, stroke: color(stroke), width: 1.6, spanGaps: false,
     fill: area && stroke === "one" ? color("area") : undefined,
+    // A quantile has a value only where something came: single ones are drawn as dots.
+    points: { show: Boolean(spec.lead), size: 3.5, fill: color(stroke) },
     value: (_, value) => spec.say(value),
   }));
   const plot = new uPlot({
@@ -134,7 +140,7 @@ function drawn({ spec, plotAt }) {
     legend: { show: false },
     scales: { y: { range: (_, low, high) => [0, spec.top || Math.max(spec.least, high * 1.15 || 0)] } },
     axes: [
-      { ...axis, space: 70, size: 28, values: (_, times) => times.map(clockLabel) },
+      { ...axis, space: 70, size: 28, incrs: MINUTES, values: (_, times) => times.map(clockLabel) },
       { ...axis, size: 62, space: 34, values: (_, values) => values.map((v) => axisLabel(spec, v)) },
     ],
   }, [[], ...series.map(() => [])], plotAt);

@@ -71,7 +71,7 @@ function refreshAges() {
 
 const spoken = (name) => String(name).replaceAll("_", " ");
 const titled = (name) => {
-  const text = spoken(name);
+  const text = spoken(name).replace(/^wal\b/, "WAL");
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
 // A sentence begins with a capital; an address is left as it is.

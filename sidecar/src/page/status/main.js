@@ -52,7 +52,7 @@ function showStatus(status) {
   const runbook = runbookLink(status, overall.alert, "Open the runbook");
   show(byId("action"), runbook || "",
     others > 0 ? ` ${others} further ${others === 1 ? "finding" : "findings"} below` : "");
-  announce(`${overall.status} ${overall.alert} ${overall.since}`, overall.sentence);
+  announce(`${overall.status} ${what.split(" since ")[0]}`, overall.sentence);
   showSections(status);
 }
 
