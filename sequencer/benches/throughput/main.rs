@@ -4,8 +4,8 @@
 //! round; rounds alternate between the two, and the table shows the median of the rounds.
 //! Flags: `--rounds N` (3), `--scale PERCENT` of the events (100), `--only ingest|reads|memory`,
 //! `--clients N` for only the rows with that many. `--only overload` and `--only growth` (with
-//! `--events N`) are measured only when asked for, and so is `--only sidecar`, what a sidecar beside
-//! the server costs.
+//! `--events N`) are measured only when asked for, and so is `--only sidecar`, what a sidecar
+//! beside the server costs.
 
 mod beside;
 mod client;
