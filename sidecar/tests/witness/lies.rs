@@ -178,3 +178,23 @@ async fn a_head_beyond_all_measure_is_a_gap_and_no_flood() {
     let lag = lied.sidecar.sample("stateset_sidecar_witness_lag_events").await.unwrap();
     assert!(lag > 1e18, "{lag}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_comes_twice_is_a_violation() {
+    let lied = Lied::to().await;
+    let state_dir = state_dir(lied.folder.path());
+    let records = lied.records(3);
+    let good: Vec<String> = records.iter().map(EventRecord::to_json).collect();
+    lied.shows(2, &good[..2]);
+    let verified = "stateset_sidecar_witness_verified_events_total";
+    lied.sidecar.wait_for(verified, LIMIT, |events| events == 2.0).await;
+    assert_eq!(open_kinds(&state_dir), Vec::<String>::new());
+    // The second event again, with a good receipt, under the third number.
+    let (again, hash) = (records[1].event.clone(), records[1].event.signing_hash());
+    let (at, stream, id) = (records[1].sequenced_at, lied.agent.stream, again.event_id);
+    let receipt = Receipt::issue(&lied.receipts, 1, uuid::Uuid::nil(), &stream, id, 3, at, &hash);
+    let again = EventRecord { event: again, sequence_number: 3, sequenced_at: at, receipt };
+    lied.shows(3, &[again.to_json()]);
+    // Who reads history again misses the first two.
+    wait_until_open(&state_dir, &["duplicate", "gap"]).await;
+}
