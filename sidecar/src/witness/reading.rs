@@ -16,7 +16,7 @@ use crate::client::CallError;
 /// Most events of a page; what the API gives at most.
 pub(super) const MAX_PAGE: u32 = 1_000;
 /// Bytes of a page that are aimed at, so that large events do not make large pages.
-const PAGE_BYTES: usize = 2 << 20;
+const PAGE_BYTES: usize = 1 << 20;
 /// Longest wait for a page.
 const LIMIT: Duration = Duration::from_secs(30);
 /// Longest wait for a head.

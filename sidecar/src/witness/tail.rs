@@ -22,6 +22,8 @@ use crate::clock;
 
 /// Streams that are held ready; the others are read from the memory when they have news.
 const MAX_LOADED: usize = 32;
+/// Numbers that are asked for before it is known how large the events are.
+const FIRST_PAGE: u32 = 250;
 /// Longest time that something verified is not written down.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 /// How much the speed of the last round counts.
@@ -79,7 +81,7 @@ impl Follow {
             committed_done: 0,
             compared: None,
             first_head: head,
-            ask: MAX_PAGE,
+            ask: FIRST_PAGE,
             hole: None,
             is_blocked: false,
             level_at: None,

@@ -32,7 +32,10 @@ async fn every_stream_is_followed_to_its_head() {
     let last_poll = sidecar.sample(&name("last_poll_timestamp_seconds")).await.unwrap();
     sidecar.wait_for(&name("last_poll_timestamp_seconds"), LIMIT, |now| now > last_poll).await;
     let resident = sidecar.sample("process_resident_memory_bytes").await.unwrap();
-    assert!(resident < 64.0 * 1024.0 * 1024.0, "{resident} bytes, unoptimised");
+    println!("{:.1} MiB resident", resident / 1024.0 / 1024.0);
+    // The whole sidecar after 3,050 events at the tail and again and again in the second loop,
+    // unoptimised: a release build is a few MiB smaller.
+    assert!(resident < 40.0 * 1024.0 * 1024.0, "{resident} bytes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
