@@ -108,7 +108,7 @@ lint: check-fmt clippy ## Check formatting and lints
 
 .PHONY: generate
 generate: ## Write the generated files again (tests fail while one is stale)
-	UPDATE_GOLDEN=1 cargo test --locked -p catalog -p sequencer -p sidecar --test golden
+	UPDATE_GOLDEN=1 cargo test --locked -p catalog -p sequencer -p sidecar -p alerts --test golden
 
 .PHONY: docs
 docs: ## Build the API documentation; a warning is an error

@@ -24,6 +24,14 @@ pub const AVAILABILITY: Objective = Objective {
     bound_seconds: None,
 };
 
+/// Counted from outside, because a ratio counted by the server is blind when nothing answers.
+pub const REACHABILITY: Objective = Objective {
+    name: "reachability",
+    promise: "the canary's rounds through the whole path succeed",
+    target_ratio: 0.9995,
+    bound_seconds: None,
+};
+
 /// Nearly every ingest request is quick enough for a person.
 pub const INGEST_LATENCY: Objective = Objective {
     name: "ingest_latency",
@@ -58,7 +66,7 @@ pub const FRESHNESS: Objective = Objective {
 
 /// All objectives.
 pub const ALL: &[Objective] =
-    &[AVAILABILITY, INGEST_LATENCY, INGEST_LATENCY_FAST, ERROR_RATE, FRESHNESS];
+    &[AVAILABILITY, REACHABILITY, INGEST_LATENCY, INGEST_LATENCY_FAST, ERROR_RATE, FRESHNESS];
 
 #[cfg(test)]
 mod tests {
