@@ -14,6 +14,7 @@ use catalog::slo::{
 
 use crate::promql::{at_or_below, count, series};
 use crate::rule::{Comparison, Decimal, Guard, Rule, Severity, Unit, duration};
+use crate::rules::NOT_TRAFFIC;
 
 const MINUTE: u32 = 60;
 const HOUR: u32 = 60 * MINUTE;
@@ -23,6 +24,9 @@ const DAY: u32 = 24 * HOUR;
 const PROMISED: &str = "/api/v1/ves/.*";
 /// Measured to its first byte, under its own metric.
 const STREAM: &str = "/api/v1/ves/events/stream";
+
+/// Alerts about errors at a shorter sight.
+const ERRORS_SEEN: &[&str] = &["SequencerHighErrorRate", "SequencerErrorRatioHigh"];
 
 /// A recorded series.
 #[derive(Clone, Debug)]
@@ -46,6 +50,10 @@ pub struct Indicator {
     minimum_errors: f64,
     /// Only tickets: nobody gets up for it.
     tickets_only: bool,
+    /// Indicator that the same fault spoils too, by its name inside an alert's name.
+    spoils: Option<&'static str>,
+    /// Alerts about the same at a shorter sight.
+    brings: &'static [&'static str],
     summary: &'static str,
 }
 
@@ -79,7 +87,9 @@ pub const PAIRS: &[Pair] = &[
 /// What is counted for each objective.
 #[must_use]
 pub fn indicators() -> Vec<Indicator> {
-    let latency = |objective: Objective, alert, summary| Indicator {
+    let latency = |objective: Objective, alert, spoils, summary| Indicator {
+        spoils,
+        brings: &["SequencerHighLatency", "SequencerLatencyAboveSla"],
         bad: Bad::Above(at_or_below(
             &INGEST_SUCCESS_DURATION,
             objective.bound_seconds.expect("a latency objective has a bound"),
@@ -101,6 +111,8 @@ pub fn indicators() -> Vec<Indicator> {
             total: series(&REQUESTS, &promised),
             minimum_errors: 10.0,
             tickets_only: false,
+            spoils: Some("Error"),
+            brings: ERRORS_SEEN,
             summary: "Requests fail so often that the availability budget is being used up.",
         },
         Indicator {
@@ -111,25 +123,31 @@ pub fn indicators() -> Vec<Indicator> {
             // There are 240 rounds an hour: a floor of ten failures could never be reached.
             minimum_errors: 1.0,
             tickets_only: false,
+            spoils: None,
+            brings: &[],
             summary: "The canary fails so often that the reachability budget is being used up.",
         },
         latency(
             INGEST_LATENCY,
             "IngestLatency",
+            Some("IngestLatencyFast"),
             "So many ingest requests take above 500 ms that their budget is being used up.",
         ),
         latency(
             INGEST_LATENCY_FAST,
             "IngestLatencyFast",
+            None,
             "So many ingest requests take above 50 ms that their budget is being used up.",
         ),
         Indicator {
             objective: ERROR_RATE,
             alert: "Error",
             bad: Bad::Counter(series(&ERRORS, &[("category", "=~", "database|anchor|internal")])),
-            total: series(&REQUESTS, &[]),
+            total: series(&REQUESTS, &[("route", "!~", NOT_TRAFFIC)]),
             minimum_errors: 10.0,
             tickets_only: false,
+            spoils: None,
+            brings: ERRORS_SEEN,
             summary: "Errors of ours are so many that their budget is being used up.",
         },
         Indicator {
@@ -142,6 +160,8 @@ pub fn indicators() -> Vec<Indicator> {
             total: count(&COMMITMENT_DELAY),
             minimum_errors: 10.0,
             tickets_only: true,
+            spoils: None,
+            brings: &["SequencerCommitmentLagging"],
             summary: "So many events wait above 60 s for their batch that the budget is being \
                       used up.",
         },
@@ -210,15 +230,20 @@ pub fn rules() -> Vec<Rule> {
             let mut rule = rule(&indicator, pair).unwrap_or_else(|mistake| panic!("{mistake}"));
             // One fault burns every window; the quickest says so.
             let slower = pairs[place + 1..].iter();
-            rule.consequences = slower.map(|pair| name(&indicator, pair)).collect();
+            rule.consequences = slower.map(|pair| name(indicator.alert, pair)).collect();
+            if let Some(spoiled) = indicator.spoils {
+                let too = pairs[place..].iter().map(|pair| name(spoiled, pair));
+                rule.consequences.extend(too);
+            }
+            rule.consequences.extend(indicator.brings.iter().map(|name| (*name).to_owned()));
             rules.push(rule);
         }
     }
     rules
 }
 
-fn name(indicator: &Indicator, pair: &Pair) -> String {
-    format!("Sequencer{}BudgetBurn{}", indicator.alert, duration(pair.long))
+fn name(indicator: &str, pair: &Pair) -> String {
+    format!("Sequencer{indicator}BudgetBurn{}", duration(pair.long))
 }
 
 fn rule(indicator: &Indicator, pair: &Pair) -> Result<Rule, String> {
@@ -236,7 +261,7 @@ fn rule(indicator: &Indicator, pair: &Pair) -> Result<Rule, String> {
         format!("{} days", Decimal((gone_days * 10.0).round() / 10.0))
     };
     Ok(Rule {
-        name: name(indicator, pair),
+        name: name(indicator.alert, pair),
         group: "slo",
         enabled: true,
         severity: pair.severity,
