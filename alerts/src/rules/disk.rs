@@ -15,7 +15,6 @@ const NO_WRITE: &[&str] = &[
     "SequencerDiskAlmostFull",
     "SequencerDiskFilling",
     "SequencerDiskFullSoon",
-    "SequencerDataDirectoryNotWritable",
     "SequencerCommitmentLagging",
     "SequencerHighErrorRate",
     "SequencerErrorRatioHigh",

@@ -28,12 +28,13 @@ const GAUGE: Case = Case {
     severity: "warning",
     minutes: 5,
     seen_after: 0,
-    late_minutes: 30,
+    late_minutes: 12,
     labels: SEQUENCER,
     value: "",
     fault: &[],
 };
-const RATE: Case = Case { seen_after: 15, ..GAUGE };
+/// A rate over five minutes passes a near threshold only when its window is full.
+const RATE: Case = Case { seen_after: 15, late_minutes: 15, ..GAUGE };
 
 /// Every alert but the burn rates, which follow from numbers: see `slo`.
 pub(crate) const CASES: &[Case] = &[
@@ -114,7 +115,7 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case {
         alert: "SequencerHighLatency",
-        value: "2.422s",
+        value: "2.421s",
         fault: &[
             (
                 r#"stateset_sequencer_request_duration_seconds_bucket{S,route="R",le="0.25"}"#,
@@ -141,7 +142,7 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case {
         alert: "SequencerLatencyAboveSla",
-        value: "985ms",
+        value: "983.9ms",
         fault: &[
             (
                 r#"stateset_sequencer_request_duration_seconds_bucket{S,route="R",le="0.25"}"#,
@@ -169,16 +170,20 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         alert: "SequencerAuthFailureSpike",
         labels: &[],
-        value: "65.36%",
-        fault: &[(
-            r#"stateset_sequencer_auth_failures_total{S,reason="unknown"}"#,
-            ["0+30.5xN", "0+30.8xN", "0+100xN"],
-        )],
+        value: "66.53%",
+        fault: &[
+            (INGEST_OK, ["0+150xN", "0+150xN", "0+1500xN"]),
+            (
+                r#"stateset_sequencer_auth_failures_total{S,reason="unknown"}"#,
+                ["0+30.5xN", "0+30.8xN", "0+1000xN"],
+            ),
+        ],
         ..RATE
     },
     Case {
         alert: "SequencerLowThroughput",
         minutes: 10,
+        late_minutes: 25,
         labels: &[],
         value: "100m/s",
         fault: &[(
@@ -198,6 +203,7 @@ pub(crate) const CASES: &[Case] = &[
         alert: "SequencerCacheHitRateLow",
         severity: "info",
         minutes: 10,
+        late_minutes: 25,
         value: "10%",
         fault: &[
             ("stateset_sequencer_agent_key_cache_hits_total{S}", ["0+61xN", "0+59xN", "0+100xN"]),
@@ -209,6 +215,7 @@ pub(crate) const CASES: &[Case] = &[
         alert: "SequencerRateLimitedHeavily",
         severity: "info",
         minutes: 10,
+        late_minutes: 25,
         labels: &[],
         value: "32.68%",
         fault: &[
@@ -336,7 +343,7 @@ pub(crate) const CASES: &[Case] = &[
         minutes: 30,
         late_minutes: 90,
         labels: SIDECAR,
-        value: "-1.083GiB",
+        value: "-1.082GiB",
         fault: &[
             ("stateset_sidecar_disk_used_ratio{C}", ["0.8xN", "0.8xN", "0.8xN"]),
             (
@@ -360,6 +367,7 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         alert: "SequencerWalGrowing",
         minutes: 10,
+        late_minutes: 25,
         labels: SIDECAR,
         value: "381.5MiB",
         fault: &[(
@@ -432,10 +440,10 @@ pub(crate) const CASES: &[Case] = &[
         alert: "SequencerTlsCertificateExpiring",
         labels: SIDECAR,
         value: "11d 13h 41m 40s",
-        // Two weeks are 1,209,600 s, at 30 minutes 1,800 s more.
+        // Two weeks are 1,209,600 s, at 12 minutes 720 s more.
         fault: &[(
             "stateset_sidecar_tls_certificate_expiry_timestamp_seconds{C}",
-            ["1211400xN", "1209000xN", "1000000xN"],
+            ["1210320xN", "1209000xN", "1000000xN"],
         )],
         ..GAUGE
     },
@@ -446,7 +454,7 @@ pub(crate) const CASES: &[Case] = &[
         value: "1d 3h 41m 40s",
         fault: &[(
             "stateset_sidecar_tls_certificate_expiry_timestamp_seconds{C}",
-            ["174600xN", "172800xN", "100000xN"],
+            ["173520xN", "172800xN", "100000xN"],
         )],
         ..GAUGE
     },

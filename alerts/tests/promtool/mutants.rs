@@ -61,7 +61,16 @@ fn survivors(
 fn every_change_of_a_rule_is_noticed() {
     let survivors: Vec<String> = CASES
         .iter()
-        .flat_map(|case| survivors(case.alert, |set| Suite::quick(set), |suite| suite.add(case)))
+        .flat_map(|case| {
+            survivors(
+                case.alert,
+                |set| Suite::quick(set),
+                |suite| {
+                    suite.add_weak(case);
+                    suite.add_strong(case);
+                },
+            )
+        })
         .collect();
     assert!(survivors.is_empty(), "no case notices: {survivors:#?}");
 }

@@ -16,8 +16,10 @@ use crate::{burn, rule};
 
 /// Seconds between two evaluations of the cases.
 const STEP: u32 = 15;
-/// Minutes at which a burn rate is looked at: every window holds some samples by then.
-const BURN_MINUTES: u32 = 60;
+/// Seconds at which a burn rate is first seen: two samples make a rate.
+const BURN_SEEN: u32 = 300;
+/// Seconds at which a burn rate that is not enough is looked at.
+const BURN_LATE: u32 = 3_600;
 
 /// Cases over a rule set.
 pub(crate) struct Suite<'a> {
@@ -61,24 +63,27 @@ impl<'a> Suite<'a> {
         self.tests.push(test);
     }
 
-    pub(crate) fn add(&mut self, case: &Case) {
-        let minutes = |minutes: u32| minutes * 60;
-        let series = |strength: usize| -> Vec<(&str, String)> {
-            case.fault.iter().map(|(name, values)| (*name, values[strength].to_owned())).collect()
-        };
+    /// Silent just under the threshold, firing just over it.
+    pub(crate) fn add_weak(&mut self, case: &Case) {
+        let late = case.late_minutes * 60;
+        let silent = [at(late, case.alert, &json!([]))];
+        let not_enough = series(case, NOT_ENOUGH);
+        self.push(case.alert, "not enough", late, &not_enough, &silent, None);
+        self.push_fires(case.alert, late, &series(case, JUST_ENOUGH));
+    }
+
+    /// Fires at the moment it should and not just before, says what it should, and no other page
+    /// fires.
+    pub(crate) fn add_strong(&mut self, case: &Case) {
         let rule = rule(self.set, case.alert);
         let fires = json!([expected(rule, case.severity, None, case.labels, case.value)]);
-        let begins = case.seen_after + minutes(case.minutes);
-        let late = minutes(case.late_minutes);
+        let begins = case.seen_after + case.minutes * 60;
         let mut strong = vec![at(begins, case.alert, &fires)];
         if case.minutes > 0 {
             strong.push(at(begins - STEP, case.alert, &json!([])));
         }
         let pages = no_other_page(self.set, rule, begins);
-        self.push(case.alert, "strong", begins, &series(STRONG), &strong, Some(&pages));
-        let silent = [at(late, case.alert, &json!([]))];
-        self.push(case.alert, "not enough", late, &series(NOT_ENOUGH), &silent, None);
-        self.push_fires(case.alert, late, &series(JUST_ENOUGH));
+        self.push(case.alert, "strong", begins, &series(case, STRONG), &strong, Some(&pages));
     }
 
     pub(crate) fn add_burn(&mut self, case: &burn::Case) {
@@ -86,12 +91,12 @@ impl<'a> Suite<'a> {
         let labels: &[(&str, &str)] = &[];
         let objective = Some(case.objective);
         let fires = json!([expected(rule, case.severity, objective, labels, case.value)]);
-        let time = BURN_MINUTES * 60;
+        let (seen, time) = (BURN_SEEN, BURN_LATE);
         let silent = [at(time, case.alert, &json!([]))];
         let with = |bad, traffic| case.series.with(bad, traffic);
-        let pages = no_other_page(self.set, rule, time);
-        let strong = [at(time, case.alert, &fires)];
-        self.push(case.alert, "strong", time, &with(8_000.0, 1.0), &strong, Some(&pages));
+        let pages = no_other_page(self.set, rule, seen);
+        let strong = [at(seen, case.alert, &fires)];
+        self.push(case.alert, "strong", seen, &with(8_000.0, 1.0), &strong, Some(&pages));
         self.push(case.alert, "not enough", time, &with(case.bad[0], 1.0), &silent, None);
         self.push_fires(case.alert, time, &with(case.bad[1], 1.0));
         // One bad event of a few is no burn rate.
@@ -194,13 +199,19 @@ fn promtool() -> Command {
     Command::new(program)
 }
 
+fn series(case: &Case, strength: usize) -> Vec<(&'static str, String)> {
+    case.fault.iter().map(|(name, values)| (*name, values[strength].to_owned())).collect()
+}
+
 fn at(seconds: u32, alert: &str, expected: &Value) -> Value {
     json!({ "eval_time": format!("{seconds}s"), "alertname": alert, "exp_alerts": expected })
 }
 
 /// No page beside this alert, what follows from it and what it may follow from.
 fn no_other_page(set: &RuleSet, rule: &Rule, seconds: u32) -> Value {
-    let mut known = vec![rule.name.as_str()];
+    let causes = set.rules.iter().filter(|cause| cause.consequences.contains(&rule.name));
+    let mut known: Vec<&str> = causes.map(|cause| cause.name.as_str()).collect();
+    known.push(&rule.name);
     let mut place = 0;
     while let Some(name) = known.get(place) {
         let follows = set.rules.iter().find(|one| one.name == *name);
@@ -211,8 +222,6 @@ fn no_other_page(set: &RuleSet, rule: &Rule, seconds: u32) -> Value {
         }
         place += 1;
     }
-    let causes = set.rules.iter().filter(|cause| cause.consequences.contains(&rule.name));
-    known.extend(causes.map(|cause| cause.name.as_str()));
     let known = known.join("|");
     json!({
         "expr":
