@@ -87,13 +87,46 @@ pub const PAIRS: &[Pair] = &[
 /// What is counted for each objective.
 #[must_use]
 pub fn indicators() -> Vec<Indicator> {
-    let latency = |objective: Objective, alert, spoils, summary| Indicator {
+    let [latency, fast] = latencies();
+    vec![availability(), reachability(), latency, fast, errors(), freshness()]
+}
+
+fn availability() -> Indicator {
+    let promised = [("route", "=~", PROMISED), ("route", "!=", STREAM)];
+    let failed = [promised[0], promised[1], ("status", "=~", "5..")];
+    Indicator {
+        objective: AVAILABILITY,
+        alert: "Availability",
+        bad: Bad::Counter(series(&REQUESTS, &failed)),
+        total: series(&REQUESTS, &promised),
+        minimum_errors: 10.0,
+        tickets_only: false,
+        spoils: Some("Error"),
+        brings: ERRORS_SEEN,
+        summary: "Requests fail so often that the availability budget is being used up.",
+    }
+}
+
+fn reachability() -> Indicator {
+    Indicator {
+        objective: REACHABILITY,
+        alert: "Reachability",
+        bad: Bad::Counter(series(&CANARY_ATTEMPTS, &[("outcome", "=", "failure")])),
+        total: series(&CANARY_ATTEMPTS, &[]),
+        // There are 240 rounds an hour: a floor of ten failures could never be reached.
+        minimum_errors: 1.0,
+        tickets_only: false,
+        spoils: None,
+        brings: &[],
+        summary: "The canary fails so often that the reachability budget is being used up.",
+    }
+}
+
+fn latencies() -> [Indicator; 2] {
+    let indicator = |objective: Objective, alert, spoils, summary| Indicator {
         spoils,
         brings: &["SequencerHighLatency", "SequencerLatencyAboveSla"],
-        bad: Bad::Above(at_or_below(
-            &INGEST_SUCCESS_DURATION,
-            objective.bound_seconds.expect("a latency objective has a bound"),
-        )),
+        bad: Bad::Above(at_or_below(&INGEST_SUCCESS_DURATION, bound(&objective))),
         total: count(&INGEST_SUCCESS_DURATION),
         minimum_errors: 10.0,
         tickets_only: false,
@@ -101,71 +134,53 @@ pub fn indicators() -> Vec<Indicator> {
         alert,
         summary,
     };
-    let promised = [("route", "=~", PROMISED), ("route", "!=", STREAM)];
-    let failed = [promised[0], promised[1], ("status", "=~", "5..")];
-    vec![
-        Indicator {
-            objective: AVAILABILITY,
-            alert: "Availability",
-            bad: Bad::Counter(series(&REQUESTS, &failed)),
-            total: series(&REQUESTS, &promised),
-            minimum_errors: 10.0,
-            tickets_only: false,
-            spoils: Some("Error"),
-            brings: ERRORS_SEEN,
-            summary: "Requests fail so often that the availability budget is being used up.",
-        },
-        Indicator {
-            objective: REACHABILITY,
-            alert: "Reachability",
-            bad: Bad::Counter(series(&CANARY_ATTEMPTS, &[("outcome", "=", "failure")])),
-            total: series(&CANARY_ATTEMPTS, &[]),
-            // There are 240 rounds an hour: a floor of ten failures could never be reached.
-            minimum_errors: 1.0,
-            tickets_only: false,
-            spoils: None,
-            brings: &[],
-            summary: "The canary fails so often that the reachability budget is being used up.",
-        },
-        latency(
+    [
+        indicator(
             INGEST_LATENCY,
             "IngestLatency",
             Some("IngestLatencyFast"),
             "So many ingest requests take above 500 ms that their budget is being used up.",
         ),
-        latency(
+        indicator(
             INGEST_LATENCY_FAST,
             "IngestLatencyFast",
             None,
             "So many ingest requests take above 50 ms that their budget is being used up.",
         ),
-        Indicator {
-            objective: ERROR_RATE,
-            alert: "Error",
-            bad: Bad::Counter(series(&ERRORS, &[("category", "=~", "database|anchor|internal")])),
-            total: series(&REQUESTS, &[("route", "!~", NOT_TRAFFIC)]),
-            minimum_errors: 10.0,
-            tickets_only: false,
-            spoils: None,
-            brings: ERRORS_SEEN,
-            summary: "Errors of ours are so many that their budget is being used up.",
-        },
-        Indicator {
-            objective: FRESHNESS,
-            alert: "Freshness",
-            bad: Bad::Above(at_or_below(
-                &COMMITMENT_DELAY,
-                FRESHNESS.bound_seconds.expect("it has a bound"),
-            )),
-            total: count(&COMMITMENT_DELAY),
-            minimum_errors: 10.0,
-            tickets_only: true,
-            spoils: None,
-            brings: &["SequencerCommitmentLagging"],
-            summary: "So many events wait above 60 s for their batch that the budget is being \
-                      used up.",
-        },
     ]
+}
+
+fn errors() -> Indicator {
+    let ours = [("category", "=~", "database|anchor|internal")];
+    Indicator {
+        objective: ERROR_RATE,
+        alert: "Error",
+        bad: Bad::Counter(series(&ERRORS, &ours)),
+        total: series(&REQUESTS, &[("route", "!~", NOT_TRAFFIC)]),
+        minimum_errors: 10.0,
+        tickets_only: false,
+        spoils: None,
+        brings: ERRORS_SEEN,
+        summary: "Errors of ours are so many that their budget is being used up.",
+    }
+}
+
+fn freshness() -> Indicator {
+    Indicator {
+        objective: FRESHNESS,
+        alert: "Freshness",
+        bad: Bad::Above(at_or_below(&COMMITMENT_DELAY, bound(&FRESHNESS))),
+        total: count(&COMMITMENT_DELAY),
+        minimum_errors: 10.0,
+        tickets_only: true,
+        spoils: None,
+        brings: &["SequencerCommitmentLagging"],
+        summary: "So many events wait above 60 s for their batch that the budget is being used up.",
+    }
+}
+
+fn bound(objective: &Objective) -> f64 {
+    objective.bound_seconds.expect("an objective about time has a bound")
 }
 
 /// The recorded series of all objectives.

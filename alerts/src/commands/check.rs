@@ -1,6 +1,6 @@
 //! `alerts check`: whether a Prometheus has what the rules need, and what they would have done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{RuleSetArgs, say};
 use crate::overrides::RuleSet;
 use crate::rule::Rule;
-use crate::selectors::{Selector, selectors};
+use crate::selectors::selectors;
 use crate::slo;
 
 /// Exit code when a metric or a label is missing.
@@ -41,10 +41,15 @@ pub async fn check(arguments: &CheckArgs) -> anyhow::Result<ExitCode> {
     let set = arguments.rules.rules()?;
     let prometheus = Prometheus::new(&arguments.prometheus)?;
     let missing = missing(&set, &prometheus).await?;
+    let start = prometheus.first_scrape().await?;
     say("alert                                     would have fired in the last 24 hours");
     for rule in set.enabled() {
-        let times = prometheus.times_fired(rule).await?;
-        let times = if times == 0 { "never".to_owned() } else { format!("{times} times") };
+        let times = prometheus.times_fired(rule, start).await?;
+        let times = match times {
+            0 => "never".to_owned(),
+            1 => "once".to_owned(),
+            times => format!("{times} times"),
+        };
         say(&format!("{:40}  {times}", rule.name));
     }
     if missing.is_empty() {
@@ -58,15 +63,18 @@ pub async fn check(arguments: &CheckArgs) -> anyhow::Result<ExitCode> {
 
 /// What is not there, with the alerts that need it.
 async fn missing(set: &RuleSet, prometheus: &Prometheus) -> anyhow::Result<Vec<String>> {
-    let mut wanted: BTreeMap<Selector, Vec<&str>> = BTreeMap::new();
+    // The labels that some rule matches, and the rules, by metric.
+    let mut wanted: BTreeMap<String, (BTreeSet<String>, BTreeSet<&str>)> = BTreeMap::new();
     for rule in set.enabled() {
         for selector in selectors(&without_recordings(&rule.expression(), STEP_SECONDS))? {
-            wanted.entry(selector).or_default().push(&rule.name);
+            let (labels, alerts) = wanted.entry(selector.metric).or_default();
+            labels.extend(selector.labels);
+            alerts.insert(&rule.name);
         }
     }
     let mut missing = Vec::new();
-    for (Selector { metric, labels }, alerts) in wanted {
-        let alerts = alerts.join(", ");
+    for (metric, (labels, alerts)) in wanted {
+        let alerts = Vec::from_iter(alerts).join(", ");
         if prometheus.is_empty(&format!("count({metric})")).await? {
             missing.push(format!("{metric}: no such series (needed by {alerts})"));
             continue;
@@ -119,12 +127,23 @@ impl Prometheus {
         Ok(found["result"].as_array().is_none_or(Vec::is_empty))
     }
 
-    /// How often the rule would have begun to fire.
-    async fn times_fired(&self, rule: &Rule) -> anyhow::Result<usize> {
+    /// Unix time of the first scrape in the last day: before it, silence means nothing.
+    async fn first_scrape(&self) -> anyhow::Result<u64> {
+        let query = format!("min(min_over_time(timestamp(up)[1d:{STEP_SECONDS}s]))");
+        let found = self.ask("query", &[("query", &query)]).await?;
+        let first = found["result"][0]["value"][1].as_str().and_then(|text| text.parse().ok());
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "unix seconds")]
+        let seconds = |first: f64| first as u64;
+        Ok(first.map_or_else(now, seconds))
+    }
+
+    /// How often the rule would have begun to fire since then.
+    async fn times_fired(&self, rule: &Rule, since: u64) -> anyhow::Result<usize> {
         let step = if rule.group == "slo" { SLO_STEP_SECONDS } else { STEP_SECONDS };
         let query = without_recordings(&rule.expression(), step);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let (start, end) = (now.saturating_sub(DAY_SECONDS).to_string(), now.to_string());
+        let end = now();
+        let start = since.clamp(end.saturating_sub(DAY_SECONDS), end).to_string();
+        let end = end.to_string();
         let (step_text, wait) = (step.to_string(), u64::from(rule.for_seconds));
         let wanted =
             [("query", query.as_str()), ("start", &start), ("end", &end), ("step", &step_text)];
@@ -147,6 +166,10 @@ impl Prometheus {
         }
         Ok(body["data"].clone())
     }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Unix times at which a series had a value, that is: at which the condition held.
