@@ -36,3 +36,5 @@ pub use sidecar_handles::{
 pub const JOB_SEQUENCER: &str = "stateset-sequencer";
 /// `job` label of the sidecar's scrape.
 pub const JOB_SIDECAR: &str = "stateset-sidecar";
+/// `job` label of the load generator's scrape.
+pub const JOB_LOADGEN: &str = "stateset-loadgen";

@@ -12,8 +12,7 @@ use crate::rule::{Comparison, Guard, Rule, Severity, Unit};
 use crate::slo;
 
 /// Routes that are not traffic: probes, scrapes, and streams, whose duration is their reader's.
-pub(crate) const NOT_TRAFFIC: &str =
-    "/health|/health/.*|/ready|/metrics|/drain|/api/v1/ves/events/stream";
+pub const NOT_TRAFFIC: &str = "/health|/health/.*|/ready|/metrics|/drain|/api/v1/ves/events/stream";
 
 /// All rules, enabled or not, in the order in which files and tables show them.
 #[must_use]

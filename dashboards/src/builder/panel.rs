@@ -1,0 +1,243 @@
+//! One panel: what it asks, what it means and how it looks.
+
+use alerts::overrides::RuleSet;
+use alerts::rule::{Comparison, Decimal, Guard, Rule, duration};
+
+use super::threshold::{self, Colour, GOOD, Step};
+use super::unit::Unit;
+use crate::query::{Query, is_per_instance};
+
+/// How a panel looks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// One large number a line.
+    Stat,
+    /// Lines over time.
+    TimeSeries,
+    /// Areas on top of each other over time.
+    Stacked,
+    /// A dial.
+    Gauge,
+    /// A bar a line.
+    BarGauge,
+    /// How often which value came, over time.
+    Heatmap,
+    /// The labels of the present series.
+    Table,
+    /// A band that changes its colour with the state.
+    StateTimeline,
+    /// Words.
+    Text,
+}
+
+/// A value that has a name.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct State {
+    /// The value.
+    pub value: f64,
+    /// What is shown.
+    pub text: &'static str,
+    /// In which colour.
+    pub colour: Colour,
+}
+
+/// One panel.
+#[derive(Clone, Debug)]
+pub struct Panel {
+    /// What it shows; unique on its board, because its number follows from it.
+    pub title: String,
+    /// What the numbers are.
+    pub meaning: String,
+    /// What they should be.
+    pub good: String,
+    /// Alerts whose runbooks tell what to do about it.
+    pub runbooks: Vec<String>,
+    /// Alerts whose left-hand side it shows.
+    pub alerts: Vec<String>,
+    /// How it looks.
+    pub kind: Kind,
+    /// What its numbers mean.
+    pub unit: Unit,
+    /// In cells of the grid.
+    pub width: u32,
+    /// In cells of the grid.
+    pub height: u32,
+    /// What it asks.
+    pub queries: Vec<Query>,
+    /// Where its colours begin.
+    pub steps: Vec<Step>,
+    /// Values with names.
+    pub states: Vec<State>,
+}
+
+impl Panel {
+    /// A panel about something that an alert watches too, in words: what the numbers are, what they
+    /// should be, and whose runbook says what to do.
+    #[must_use]
+    pub fn new(kind: Kind, title: &str, meaning: &str, good: &str, runbook: &str) -> Self {
+        let (width, height) = match kind {
+            Kind::Stat | Kind::Gauge => (4, 4),
+            Kind::StateTimeline => (12, 6),
+            Kind::Text => (24, 4),
+            _ => (12, 8),
+        };
+        Self {
+            title: title.to_owned(),
+            meaning: meaning.to_owned(),
+            good: good.to_owned(),
+            runbooks: vec![runbook.to_owned()],
+            alerts: Vec::new(),
+            kind,
+            unit: Unit::Count,
+            width,
+            height,
+            queries: Vec::new(),
+            steps: vec![Step { value: None, colour: GOOD }],
+            states: Vec::new(),
+        }
+    }
+
+    /// The left-hand side of alerts that measure the same, with a line at each one's number.
+    ///
+    /// # Panics
+    /// When there is no such alert, or they do not measure the same.
+    #[must_use]
+    pub fn of_alerts(set: &RuleSet, title: &str, names: &[&str]) -> Self {
+        let rules: Vec<&Rule> = names.iter().map(|name| rule(set, name)).collect();
+        let first = rules[0];
+        let same = rules.iter().all(|rule| rule.left == first.left && rule.unit == first.unit);
+        assert!(same, "{title}: its alerts do not measure the same");
+        let kind = match first.comparison {
+            Comparison::Is => Kind::StateTimeline,
+            Comparison::Above | Comparison::Below => Kind::TimeSeries,
+        };
+        let fires: Vec<String> = rules.iter().map(|rule| fires(rule)).collect();
+        let good = match first.comparison {
+            Comparison::Above => "below the line",
+            Comparison::Below => "above the line",
+            Comparison::Is => "no red",
+        };
+        let mut panel = Self::new(kind, title, first.summary, good, names[0])
+            .unit(first.unit.into())
+            .query(&first.left, legend(first));
+        panel.meaning = format!("What these alerts measure. {}", fires.join(" "));
+        if let Guard::Window { left, .. } = &first.guard {
+            panel = panel.query(left, "short window");
+            panel.queries[0].legend = "long window".to_owned();
+        }
+        panel.runbooks = names.iter().map(|name| (*name).to_owned()).collect();
+        panel.alerts = panel.runbooks.clone();
+        panel.steps = threshold::steps(&rules);
+        panel
+    }
+
+    /// What its numbers mean.
+    #[must_use]
+    pub fn unit(self, unit: Unit) -> Self {
+        Self { unit, ..self }
+    }
+
+    /// Its size in cells of the grid.
+    #[must_use]
+    pub fn size(self, width: u32, height: u32) -> Self {
+        Self { width, height, ..self }
+    }
+
+    /// Another look.
+    #[must_use]
+    pub fn kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// One more query, written without job and instance.
+    #[must_use]
+    pub fn query(mut self, expr: &str, legend: &str) -> Self {
+        self.queries.push(Query::new(expr, legend));
+        self
+    }
+
+    /// More queries with their legends.
+    #[must_use]
+    pub fn queries<T: AsRef<str>>(
+        self,
+        queries: impl IntoIterator<Item = (T, &'static str)>,
+    ) -> Self {
+        queries.into_iter().fold(self, |panel, (expr, legend)| panel.query(expr.as_ref(), legend))
+    }
+
+    /// The legend of every query so far.
+    #[must_use]
+    pub fn legend(mut self, legend: &str) -> Self {
+        for query in &mut self.queries {
+            legend.clone_into(&mut query.legend);
+        }
+        self
+    }
+
+    /// The colours of these alerts, on a panel that shows something near to what they measure.
+    #[must_use]
+    pub fn coloured_by(mut self, set: &RuleSet, names: &[&str]) -> Self {
+        let rules: Vec<&Rule> = names.iter().map(|name| rule(set, name)).collect();
+        self.steps = threshold::steps(&rules);
+        self
+    }
+
+    /// Names of values, each with its colour.
+    #[must_use]
+    pub fn states(mut self, states: &[(f64, &'static str, Colour)]) -> Self {
+        self.states =
+            states.iter().map(|&(value, text, colour)| State { value, text, colour }).collect();
+        self
+    }
+
+    /// One colour, for a number that is neither good nor bad.
+    #[must_use]
+    pub fn coloured(mut self, colour: Colour) -> Self {
+        self.steps = vec![Step { value: None, colour }];
+        self
+    }
+
+    /// The number of the panel: it follows from the title, so it stays when others come or go.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        // FNV-1a, folded to six digits; a test says when two titles of a board meet.
+        let hash = self
+            .title
+            .bytes()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        1 + hash % 999_999
+    }
+
+    /// What it means, what is good, and where to read on.
+    #[must_use]
+    pub fn description(&self, set: &RuleSet) -> String {
+        let link = |name: &String| format!("[{name}]({}/{name})", set.runbooks_url);
+        let links: Vec<String> = self.runbooks.iter().map(link).collect();
+        format!("{}\n\nGood: {}.\n\nRunbook: {}", self.meaning, self.good, links.join(", "))
+    }
+}
+
+/// A rule by its name.
+///
+/// # Panics
+/// When there is none: boards are constants, so every test would say so.
+pub(super) fn rule<'a>(set: &'a RuleSet, name: &str) -> &'a Rule {
+    let found = set.rules.iter().find(|rule| rule.name == name);
+    found.unwrap_or_else(|| panic!("a panel names {name}, and there is no such alert"))
+}
+
+fn fires(rule: &Rule) -> String {
+    let (operator, number) = (rule.comparison.operator(), Decimal(rule.threshold));
+    let (severity, summary) = (rule.severity.as_str(), rule.summary);
+    let wait = match rule.for_seconds {
+        0 => "at once".to_owned(),
+        seconds => format!("after {}", duration(seconds)),
+    };
+    let state = if rule.enabled { "" } else { "; off until it is enabled" };
+    let name = &rule.name;
+    format!("{name} ({severity}): {operator} {number}, fires {wait}{state}: {summary}")
+}
+
+fn legend(rule: &Rule) -> &'static str {
+    if is_per_instance(&rule.left) { "{{instance}}" } else { "all instances" }
+}

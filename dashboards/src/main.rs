@@ -1,0 +1,36 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use dashboards::commands::{self, BoardArgs, ExportArgs, GenerateArgs};
+
+/// Grafana boards of the sequencer and its sidecar, generated from the metric catalogue.
+#[derive(Parser)]
+#[command(name = "dashboards", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write every board as the JSON that Grafana imports
+    Generate(GenerateArgs),
+    /// List every board with its panels' number and its question
+    List(BoardArgs),
+    /// Write ConfigMaps for Kubernetes, or a folder for Grafana's file provisioning
+    Export(ExportArgs),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Generate(arguments) => commands::generate(&arguments),
+        Command::List(arguments) => commands::list(&arguments),
+        Command::Export(arguments) => commands::export(&arguments),
+    };
+    done.unwrap_or_else(|error| {
+        commands::print_error(&error);
+        ExitCode::FAILURE
+    })
+}
