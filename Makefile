@@ -108,7 +108,8 @@ lint: check-fmt clippy ## Check formatting and lints
 
 .PHONY: generate
 generate: ## Write the generated files again (tests fail while one is stale)
-	UPDATE_GOLDEN=1 cargo test --locked -p catalog -p sequencer -p sidecar -p alerts --test golden
+	UPDATE_GOLDEN=1 cargo test --locked -p catalog -p sequencer -p sidecar -p alerts \
+	    -p dashboards --test golden
 
 .PHONY: docs
 docs: ## Build the API documentation; a warning is an error
@@ -194,7 +195,7 @@ release-binary:
 
 .PHONY: tools-test
 tools-test:
-	@scripts/tools.sh promtool postgresql libfaketime chromium
+	@scripts/tools.sh promtool postgresql libfaketime chromium grafana-schema
 
 .PHONY: tools-coverage
 tools-coverage:

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the development tools that are missing into .tools/bin. Silent when all are there.
 #
-#   scripts/tools.sh [cargo-deny] [cargo-llvm-cov] [chromium] [libfaketime] [llvm] [postgresql]
-#                    [promtool] [schemathesis]                           (default: all)
+#   scripts/tools.sh [cargo-deny] [cargo-llvm-cov] [chromium] [grafana-schema] [libfaketime]
+#                    [llvm] [postgresql] [promtool] [schemathesis]       (default: all)
 #
 # A tool on PATH that is new enough is used as it is. What was built or downloaded once is kept
 # in TOOLS_CACHE (default: ~/.cache/stateset-sequencer-tools), so that the next clone on the same
@@ -13,6 +13,9 @@ set -euo pipefail
 CARGO_DENY=0.20.2
 CARGO_LLVM_COV=0.9.1
 SCHEMATHESIS=4.32.5
+# The Grafana majors that the boards are type-checked against, and the compiler that does it.
+GRAFANA_SCHEMAS="10.4.0 11.6.0 12.4.0 13.2.3"
+TYPESCRIPT=5.9.3
 # Floors: any newer one does.
 PROMTOOL_FLOOR=2.42.0
 
@@ -94,6 +97,32 @@ cargo_tool() { # NAME VERSION
         drop_work
     fi
     place "$kept/$name"
+}
+
+# Grafana's own types of a board, a folder a version in .tools/grafana-schema.
+grafana_schemas() {
+    local version kept
+    for version in $GRAFANA_SCHEMAS; do
+        kept=$CACHE/grafana-schema-$version-typescript-$TYPESCRIPT
+        if ! [ -d "$kept/node_modules/@grafana/schema" ] && command -v npm >/dev/null; then
+            say "installing @grafana/schema $version"
+            make_work
+            if npm install --prefix "$work/npm" --ignore-scripts --no-audit --no-fund --silent \
+                "@grafana/schema@$version" "typescript@$TYPESCRIPT" >"$work/log" 2>&1; then
+                mv -T "$work/npm" "$kept" 2>/dev/null || mv "$work/npm" "$kept"
+            else
+                tail -n 10 "$work/log" >&2
+            fi
+            drop_work
+        fi
+        if ! [ -d "$kept/node_modules/@grafana/schema" ] || ! command -v node >/dev/null; then
+            missing "@grafana/schema $version" \
+                "Install Node.js with npm (Debian: apt-get install npm), then make tools."
+            return
+        fi
+        mkdir -p "${BIN%/bin}/grafana-schema"
+        ln -sfn "$kept" "${BIN%/bin}/grafana-schema/$version"
+    done
 }
 
 # schemathesis lives in a Python environment of its own. It is called through the environment's
@@ -331,21 +360,23 @@ has_chromium() {
 }
 
 if [ $# = 0 ]; then
-    set -- promtool postgresql libfaketime chromium llvm cargo-llvm-cov cargo-deny schemathesis
+    set -- promtool postgresql libfaketime chromium grafana-schema llvm cargo-llvm-cov \
+        cargo-deny schemathesis
 fi
 for tool in "$@"; do
     case $tool in
         cargo-deny) cargo_tool cargo-deny $CARGO_DENY ;;
         cargo-llvm-cov) cargo_tool cargo-llvm-cov $CARGO_LLVM_COV ;;
         chromium) chromium_browser ;;
+        grafana-schema) grafana_schemas ;;
         libfaketime) faketime_library ;;
         llvm) llvm_tools ;;
         postgresql) postgresql_server ;;
         promtool) prometheus_tools ;;
         schemathesis) schemathesis_tool ;;
         *)
-            say "unknown tool '$tool'; known: cargo-deny cargo-llvm-cov chromium libfaketime" \
-                "llvm postgresql promtool schemathesis"
+            say "unknown tool '$tool'; known: cargo-deny cargo-llvm-cov chromium grafana-schema" \
+                "libfaketime llvm postgresql promtool schemathesis"
             exit 2
             ;;
     esac

@@ -37,42 +37,72 @@ pub fn for_board(expr: &str) -> String {
     let mut rest = expr;
     let mut in_rate = false;
     while let Some(first) = rest.chars().next() {
-        let length = match first {
-            '"' => 2 + rest[1..].find('"').unwrap_or(0),
-            '{' => rest.find('}').map_or(1, |end| end + 1),
-            '[' => rest.find(']').map_or(1, |end| end + 1),
-            c if is_name(c) => rest.find(|c| !is_name(c)).unwrap_or(rest.len()),
-            c => c.len_utf8(),
-        };
-        let (token, after) = rest.split_at(length);
+        let (token, after) = rest.split_at(token_length(first, rest));
         rest = after;
         if first == '[' && in_rate {
             in_rate = false;
-            text.push('[');
-            text.push_str(INTERVAL);
-            text.push(']');
+            text.push_str(&format!("[{INTERVAL}]"));
+            continue;
+        }
+        if is_series(token) {
+            let (own, after) = rest.split_at(matchers_length(rest));
+            rest = after;
+            text.push_str(&selector(token, own, rest.starts_with('[')));
             continue;
         }
         text.push_str(token);
-        if is_series(token) {
-            text.push('{');
-            text.push_str(MATCHERS);
-            match rest.strip_prefix('{') {
-                Some(more) => {
-                    // The selector's own matchers follow; their braces are not scanned again.
-                    let end = more.find('}').map_or(more.len(), |end| end + 1);
-                    text.push(',');
-                    text.push_str(&more[..end]);
-                    rest = &more[end..];
-                }
-                None => text.push('}'),
-            }
-        }
         if is_name(first) && rest.starts_with('(') {
             in_rate = matches!(token, "rate" | "irate");
         }
     }
     text
+}
+
+/// A series with the choice of the board before its own matchers. A rule may ask whether a counter
+/// is there at all; its value alone says nothing on a panel, so its rate stands for it.
+fn selector(name: &str, own: &str, has_window: bool) -> String {
+    let rest = own.strip_prefix('{').map_or("}".to_owned(), |own| format!(",{own}"));
+    let selector = format!("{name}{{{MATCHERS}{rest}");
+    if name.ends_with("_total") && !has_window {
+        format!("rate({selector}[{INTERVAL}])")
+    } else {
+        selector
+    }
+}
+
+/// A string, a window or a name in one piece, everything else as it comes.
+fn token_length(first: char, rest: &str) -> usize {
+    match first {
+        '"' => string_length(rest),
+        '[' => rest.find(']').map_or(1, |end| end + 1),
+        c if is_name(c) => rest.find(|c| !is_name(c)).unwrap_or(rest.len()),
+        c => c.len_utf8(),
+    }
+}
+
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    let end = text[1..].find(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |end| end + 2)
+}
+
+/// Up to the brace that ends the matchers; none when there are none.
+fn matchers_length(text: &str) -> usize {
+    if !text.starts_with('{') {
+        return 0;
+    }
+    let mut place = 1;
+    while let Some(first) = text[place..].chars().next() {
+        if first == '}' {
+            return place + 1;
+        }
+        place += token_length(first, &text[place..]);
+    }
+    text.len()
 }
 
 fn is_name(c: char) -> bool {
@@ -191,6 +221,11 @@ mod tests {
             ),
             ("changes(process_b[15m])", format!("changes(process_b{{{M}}}[15m])")),
             ("increase(stateset_a_total[1m])", format!("increase(stateset_a_total{{{M}}}[1m])")),
+            (r#"stateset_a{x="\"up"}"#, format!(r#"stateset_a{{{M},x="\"up"}}"#)),
+            (
+                "up unless stateset_a_total",
+                format!("up{{{M}}} unless rate(stateset_a_total{{{M}}}[$__rate_interval])"),
+            ),
             ("vector(1)", "vector(1)".to_owned()),
             (
                 "sum_over_time(job_instance:x:rate5m[1h])",

@@ -43,7 +43,7 @@ fn summary(objective: &Objective, runbook: &str) -> Vec<Panel> {
     let bad = ratio(objective.name, &days);
     let count = format!("count_over_time({}[{days}])", recorded(objective.name, "total"));
     // Four samples a minute, see the interval of the rule group.
-    let covered = format!("max({count}) * 15");
+    let covered = format!("max({count}) / {}", 4 * 60 * 24);
     let burn = PAIRS.iter().map(|pair| {
         let window = duration(pair.long);
         (format!("({}) / {}", ratio(objective.name, &window), Decimal(budget)), window)
@@ -90,12 +90,11 @@ fn summary(objective: &Objective, runbook: &str) -> Vec<Panel> {
         Step { value: Some(0.25), colour: GOOD },
     ];
     let covers = figure(
-        "covers",
-        "Time that the two figures cover. Prometheus keeps 15 days unless told otherwise; set \
+        "days covered",
+        "Days that the two figures cover. Prometheus keeps 15 days unless told otherwise; set \
          --storage.tsdb.retention.time=32d.",
-        &format!("{WINDOW_DAYS} days"),
+        &WINDOW_DAYS.to_string(),
     )
-    .unit(Unit::Seconds)
     .query(&covered, "covered");
     vec![met, left, covers, speed]
 }

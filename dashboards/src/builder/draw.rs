@@ -22,15 +22,9 @@ pub(super) fn panel(panel: &Panel, place: Place, set: &RuleSet) -> Value {
         drawn["options"]["content"] = json!(panel.meaning);
         return drawn;
     }
-    let link = |name: &String| {
-        json!({
-            "title": format!("Runbook: {name}"), "url": format!("{}/{name}", set.runbooks_url),
-            "targetBlank": true,
-        })
-    };
     drawn["datasource"] = datasource();
     drawn["fieldConfig"] = json!({ "defaults": defaults(panel), "overrides": [] });
-    drawn["links"] = panel.runbooks.iter().map(link).collect();
+    drawn["links"] = panel.runbooks.iter().map(|name| link(name, set)).collect();
     drawn["targets"] = targets(panel);
     if panel.kind == Kind::Table {
         // The moment of a snapshot says nothing, and the value of an info series is always 1.
@@ -39,6 +33,14 @@ pub(super) fn panel(panel: &Panel, place: Place, set: &RuleSet) -> Value {
         ]);
     }
     drawn
+}
+
+fn link(alert: &str, set: &RuleSet) -> Value {
+    json!({
+        "type": "link", "title": format!("Runbook: {alert}"), "icon": "doc", "tooltip": "",
+        "url": format!("{}/{alert}", set.runbooks_url), "targetBlank": true, "tags": [],
+        "asDropdown": false, "includeVars": false, "keepTime": false,
+    })
 }
 
 fn plugin(kind: Kind) -> &'static str {

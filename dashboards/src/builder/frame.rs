@@ -74,7 +74,7 @@ fn links() -> Value {
 fn datasource_variable() -> Value {
     json!({
         "type": "datasource", "name": "datasource", "label": "Data Source",
-        "query": "prometheus", "current": {}, "options": [], "regex": "", "hide": 0,
+        "query": "prometheus", "options": [], "regex": "", "hide": 0,
         "includeAll": false, "multi": false, "refresh": 1, "skipUrlSync": false,
     })
 }
@@ -92,7 +92,7 @@ fn instance() -> Value {
 fn query_variable(name: &str, label: &str, query: &str) -> Value {
     json!({
         "type": "query", "name": name, "label": label, "datasource": datasource(),
-        "query": query, "definition": query, "options": [], "regex": "", "hide": 0,
+        "query": query, "options": [], "regex": "", "hide": 0,
         "current": { "selected": true, "text": ["All"], "value": ["$__all"] },
         "multi": true, "includeAll": true, "allValue": ".+", "refresh": 2, "sort": 1,
         "skipUrlSync": false,
