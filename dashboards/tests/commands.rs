@@ -58,7 +58,7 @@ fn overrides_change_the_boards_and_wrong_ones_are_refused() {
     assert!(done.status.success(), "{done:?}");
     let name = "stateset-requests.json";
     let text = std::fs::read_to_string(folder.path().join("out").join(name)).unwrap();
-    assert!(text.contains("SequencerHighLatency (warning): > 2.5"), "the description is new");
+    assert!(text.contains("SequencerHighLatency (warning): > 2.5 s"), "the description is new");
     assert!(text.contains("\"value\": 2.5") && !generated(name).contains("\"value\": 2.5"));
 
     let refused = run("alerts: {SequencerSlow: {threshold: 2.5}}");

@@ -20,7 +20,7 @@ pub(super) fn board(set: &RuleSet) -> Board {
         "Sequencer / Events",
         "How many events come, from whom, and how soon they are committed and provable.",
     )
-    .row("Events", events(set))
+    .row("Events", [events(set), requests()].concat())
     .row("Queue and group commit", queue(set))
     .row("Merkle batches and proofs", batches(set))
     .row("Live streams", streams())
@@ -77,6 +77,11 @@ fn events(set: &RuleSet) -> Vec<Panel> {
         )
         .unit(Unit::PerSecond)
         .query(&by_type, "{{entity_type}}"),
+    ]
+}
+
+fn requests() -> Vec<Panel> {
+    vec![
         heatmap(
             "Batch size",
             "How often which number of events came in one ingest request.",

@@ -222,6 +222,10 @@ fn processes(set: &RuleSet) -> Vec<Panel> {
         Panel::of_alerts(set, "Readiness", &["SequencerNotReady"])
             .states(&[(1.0, "ready", GOOD), (0.0, "not ready", CRITICAL)]),
         Panel::of_alerts(set, "File descriptors in use", &["SequencerFileDescriptorsNearLimit"]),
+        Panel::of_alerts(set, "Families that are missing", &["SequencerMetricsAbsent"])
+            .good("empty: an instance shows here only while it lacks metrics of its own"),
+        Panel::of_alerts(set, "Alerting works", &["Watchdog"])
+            .good("always there; the service that gets this alert pages when it stops"),
         stat(
             "Scraped sequencers",
             "Instances of the sequencer that Prometheus knows, up or not.",

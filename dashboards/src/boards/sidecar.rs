@@ -211,6 +211,9 @@ fn itself(set: &RuleSet) -> Vec<Panel> {
         Panel::of_alerts(set, "Sidecars that answer", &["SidecarDown"])
             .states(&[(1.0, "all answer", GOOD), (0.0, "one is missing", WARNING)])
             .size(8, 6),
+        Panel::of_alerts(set, "Sidecars without metrics", &["SidecarMetricsAbsent"])
+            .good("empty: a sidecar shows here only while it lacks metrics of its own")
+            .size(8, 6),
         lines(
             "CPU of the sidecar",
             "Cores that the sidecar uses.",
@@ -229,6 +232,7 @@ fn itself(set: &RuleSet) -> Vec<Panel> {
         .unit(Unit::Bytes)
         .query(&of(&PROCESS_RESIDENT_MEMORY), "{{instance}}"),
         lines("Threads of the sidecar", "Threads of the sidecar.", "steady", "SidecarDown")
+            .size(8, 6)
             .query(&of(&PROCESS_THREADS), "{{instance}}"),
         stat(
             "Sidecar began",

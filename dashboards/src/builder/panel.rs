@@ -1,7 +1,7 @@
 //! One panel: what it asks, what it means and how it looks.
 
 use alerts::overrides::RuleSet;
-use alerts::rule::{Comparison, Decimal, Guard, Rule, duration};
+use alerts::rule::{self, Comparison, Decimal, Guard, Rule, duration};
 
 use super::threshold::{self, Colour, GOOD, Step};
 use super::unit::Unit;
@@ -103,7 +103,7 @@ impl Panel {
     /// When there is no such alert, or they do not measure the same.
     #[must_use]
     pub fn of_alerts(set: &RuleSet, title: &str, names: &[&str]) -> Self {
-        let rules: Vec<&Rule> = names.iter().map(|name| rule(set, name)).collect();
+        let rules: Vec<&Rule> = names.iter().map(|name| named(set, name)).collect();
         let first = rules[0];
         let same = rules.iter().all(|rule| rule.left == first.left && rule.unit == first.unit);
         assert!(same, "{title}: its alerts do not measure the same");
@@ -115,7 +115,7 @@ impl Panel {
         let good = match first.comparison {
             Comparison::Above => "below the line",
             Comparison::Below => "above the line",
-            Comparison::Is => "no red",
+            Comparison::Is => "green",
         };
         let mut panel = Self::new(kind, title, first.summary, good, names[0])
             .unit(first.unit.into())
@@ -135,6 +135,13 @@ impl Panel {
     #[must_use]
     pub fn unit(self, unit: Unit) -> Self {
         Self { unit, ..self }
+    }
+
+    /// What its numbers should be, where an alert alone does not say it.
+    #[must_use]
+    pub fn good(mut self, good: &str) -> Self {
+        good.clone_into(&mut self.good);
+        self
     }
 
     /// Its size in cells of the grid.
@@ -177,7 +184,7 @@ impl Panel {
     /// The colours of these alerts, on a panel that shows something near to what they measure.
     #[must_use]
     pub fn coloured_by(mut self, set: &RuleSet, names: &[&str]) -> Self {
-        let rules: Vec<&Rule> = names.iter().map(|name| rule(set, name)).collect();
+        let rules: Vec<&Rule> = names.iter().map(|name| named(set, name)).collect();
         self.steps = threshold::steps(&rules);
         self
     }
@@ -221,13 +228,13 @@ impl Panel {
 ///
 /// # Panics
 /// When there is none: boards are constants, so every test would say so.
-pub(super) fn rule<'a>(set: &'a RuleSet, name: &str) -> &'a Rule {
+fn named<'a>(set: &'a RuleSet, name: &str) -> &'a Rule {
     let found = set.rules.iter().find(|rule| rule.name == name);
     found.unwrap_or_else(|| panic!("a panel names {name}, and there is no such alert"))
 }
 
 fn fires(rule: &Rule) -> String {
-    let (operator, number) = (rule.comparison.operator(), Decimal(rule.threshold));
+    let (operator, number) = (rule.comparison.operator(), in_words(rule.threshold, rule.unit));
     let (severity, summary) = (rule.severity.as_str(), rule.summary);
     let wait = match rule.for_seconds {
         0 => "at once".to_owned(),
@@ -236,6 +243,21 @@ fn fires(rule: &Rule) -> String {
     let state = if rule.enabled { "" } else { "; off until it is enabled" };
     let name = &rule.name;
     format!("{name} ({severity}): {operator} {number}, fires {wait}{state}: {summary}")
+}
+
+/// A threshold as people say it.
+fn in_words(number: f64, unit: rule::Unit) -> String {
+    const MIB: f64 = 1024.0 * 1024.0;
+    match unit {
+        rule::Unit::Ratio => format!("{} %", Decimal(number * 100.0)),
+        rule::Unit::Seconds | rule::Unit::AgeSeconds if number >= 86_400.0 => {
+            format!("{} d", Decimal(number / 86_400.0))
+        }
+        rule::Unit::Seconds | rule::Unit::AgeSeconds => format!("{} s", Decimal(number)),
+        rule::Unit::Bytes => format!("{} MiB", Decimal(number / MIB)),
+        rule::Unit::PerSecond => format!("{} /s", Decimal(number)),
+        rule::Unit::Count | rule::Unit::Flag => Decimal(number).to_string(),
+    }
 }
 
 fn legend(rule: &Rule) -> &'static str {
