@@ -50,7 +50,10 @@ fn prometheus_reads_every_expression() {
     let expressions = expressions(&boards);
     assert!(expressions.len() > 300, "{}", expressions.len());
     assert!(expressions.iter().all(|expr| !expr.contains('$')), "a variable that nobody fills in");
-    let rule = |(number, expr): (usize, &String)| json!({ "record": format!("expression:{number}"), "expr": expr });
+    let rule = |(number, expr): (usize, &String)| {
+        let record = format!("expression:{number}");
+        json!({ "record": record, "expr": expr })
+    };
     let rules: Vec<Value> = expressions.iter().enumerate().map(rule).collect();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rules.yaml");

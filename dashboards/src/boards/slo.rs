@@ -72,6 +72,7 @@ fn summary(objective: &Objective, runbook: &str) -> Vec<Panel> {
         &format!("{} % or more", Decimal(objective.target_ratio * 100.0)),
     )
     .unit(Unit::Ratio)
+    .decimals(3)
     .query(&format!("1 - {bad}"), "good");
     met.steps = vec![
         Step { value: None, colour: CRITICAL },
@@ -83,6 +84,7 @@ fn summary(objective: &Objective, runbook: &str) -> Vec<Panel> {
         "more than the share of the period that is still to come",
     )
     .unit(Unit::Ratio)
+    .decimals(1)
     .query(&format!("1 - ({bad}) / {}", Decimal(budget)), "left");
     left.steps = vec![
         Step { value: None, colour: CRITICAL },
@@ -95,6 +97,7 @@ fn summary(objective: &Objective, runbook: &str) -> Vec<Panel> {
          --storage.tsdb.retention.time=32d.",
         &WINDOW_DAYS.to_string(),
     )
+    .decimals(1)
     .query(&covered, "covered");
     vec![met, left, covers, speed]
 }

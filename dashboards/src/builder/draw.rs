@@ -88,6 +88,9 @@ fn defaults(panel: &Panel) -> Value {
         "mappings": mappings(&panel.states),
         "custom": custom(panel),
     });
+    if let Some(decimals) = panel.decimals {
+        field["decimals"] = json!(decimals);
+    }
     bounds(panel, &mut field);
     field
 }

@@ -5,6 +5,7 @@ use catalog::{JOB_LOADGEN, sequencer, sidecar};
 use serde_json::{Value, json};
 
 use super::grid::Grid;
+use super::panel::number;
 use super::threshold::{CRITICAL, NEUTRAL};
 use super::{Board, Row, draw};
 
@@ -55,7 +56,8 @@ pub(super) fn render(board: &Board, set: &RuleSet) -> Value {
 fn headline(row: &Row, grid: &mut Grid) -> Value {
     grid.new_line();
     let place = grid.next(super::COLUMNS, 1);
-    let id = 1_000_000 + place.y;
+    // A panel may have the row's title.
+    let id = 1_000_000 + number(&row.title);
     json!({
         "type": "row", "id": id, "title": row.title, "collapsed": false, "panels": [],
         "gridPos": { "x": place.x, "y": place.y, "w": place.w, "h": place.h },

@@ -58,6 +58,8 @@ pub struct Panel {
     pub kind: Kind,
     /// What its numbers mean.
     pub unit: Unit,
+    /// Digits after the point; Grafana chooses when there is no number.
+    pub decimals: Option<u8>,
     /// In cells of the grid.
     pub width: u32,
     /// In cells of the grid.
@@ -89,6 +91,7 @@ impl Panel {
             alerts: Vec::new(),
             kind,
             unit: Unit::Count,
+            decimals: None,
             width,
             height,
             queries: Vec::new(),
@@ -135,6 +138,12 @@ impl Panel {
     #[must_use]
     pub fn unit(self, unit: Unit) -> Self {
         Self { unit, ..self }
+    }
+
+    /// So many digits after the point.
+    #[must_use]
+    pub fn decimals(self, decimals: u8) -> Self {
+        Self { decimals: Some(decimals), ..self }
     }
 
     /// What its numbers should be, where an alert alone does not say it.
@@ -207,12 +216,7 @@ impl Panel {
     /// The number of the panel: it follows from the title, so it stays when others come or go.
     #[must_use]
     pub fn id(&self) -> u32 {
-        // FNV-1a, folded to six digits; a test says when two titles of a board meet.
-        let hash = self
-            .title
-            .bytes()
-            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-        1 + hash % 999_999
+        number(&self.title)
     }
 
     /// What it means, what is good, and where to read on.
@@ -222,6 +226,14 @@ impl Panel {
         let links: Vec<String> = self.runbooks.iter().map(link).collect();
         format!("{}\n\nGood: {}.\n\nRunbook: {}", self.meaning, self.good, links.join(", "))
     }
+}
+
+/// FNV-1a, folded to six digits; a test says when two titles of a board meet.
+pub(super) fn number(title: &str) -> u32 {
+    let hash = title
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    1 + hash % 999_999
 }
 
 /// A rule by its name.
