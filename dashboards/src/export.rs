@@ -59,7 +59,7 @@ pub fn config_maps(set: &RuleSet, folder: &str) -> anyhow::Result<Vec<File>> {
 /// A provider and the folder of boards that it reads.
 ///
 /// # Errors
-/// As [`boards`].
+/// As [`boards()`].
 pub fn provisioning(set: &RuleSet, mounted_at: &str, folder: &str) -> anyhow::Result<Vec<File>> {
     let provider = json!({
         "apiVersion": 1,
