@@ -1,8 +1,8 @@
 //! Alert rules, recording rules and burn rates, built from the catalogue's symbols.
 //!
 //! [`rules::all`] declares every alert once. Everything else is a projection of it: the rule files
-//! for Prometheus, the PrometheusRule resource, the example for Alertmanager ([`render`]), and, from
-//! their own crates, panels with threshold lines and the headers of runbooks.
+//! for Prometheus, the PrometheusRule resource, the example for Alertmanager ([`render`]), and,
+//! from their own crates, panels with threshold lines and the headers of runbooks.
 //!
 //! This crate loads nothing into a server and knows no clock.
 

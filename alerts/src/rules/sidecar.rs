@@ -63,7 +63,8 @@ fn the_machine() -> Vec<Rule> {
             Warning,
             above(memory, 0.9, Ratio, 5 * MINUTE),
             "The sequencer is near its memory limit.",
-            "{{ $labels.instance }} uses {value} of its memory limit; at 100 % the kernel kills it.",
+            "{{ $labels.instance }} uses {value} of its memory limit; at 100 % the kernel kills \
+             it.",
         ),
         PLACE.rule(
             "SequencerMemoryStalled",

@@ -80,9 +80,15 @@ pub(crate) const HEALTHY: &[(&str, &str)] = &[
 ];
 
 /// Good ingest requests.
-pub(crate) const INGEST_OK: &str = r#"stateset_sequencer_requests_total{S,method="POST",route="/api/v1/ves/events/ingest",status="200"}"#;
+pub(crate) const INGEST_OK: &str = concat!(
+    "stateset_sequencer_requests_total{S,method=\"POST\",",
+    "route=\"/api/v1/ves/events/ingest\",status=\"200\"}"
+);
 /// Failed ones.
-pub(crate) const INGEST_FAILED: &str = r#"stateset_sequencer_requests_total{S,method="POST",route="/api/v1/ves/events/ingest",status="500"}"#;
+pub(crate) const INGEST_FAILED: &str = concat!(
+    "stateset_sequencer_requests_total{S,method=\"POST\",",
+    "route=\"/api/v1/ves/events/ingest\",status=\"500\"}"
+);
 /// Ingest requests of the latency objectives.
 pub(crate) const INGEST_COUNT: &str = "stateset_sequencer_ingest_success_duration_seconds_count{S}";
 

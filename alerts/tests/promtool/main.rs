@@ -13,7 +13,6 @@ use std::collections::BTreeSet;
 use alerts::overrides::{Overrides, RuleSet};
 use alerts::rule::Rule;
 
-use crate::cases::CASES;
 use crate::suite::{Suite, check_rules};
 
 /// All rules, those that are off by default too.
@@ -35,7 +34,7 @@ fn every_alert_has_cases_and_every_case_has_an_alert() {
     let set = rule_set();
     let declared: BTreeSet<&str> = set.rules.iter().map(|rule| rule.name.as_str()).collect();
     let burns = burn::CASES.iter().map(|case| case.alert);
-    let cases: BTreeSet<&str> = CASES.iter().map(|case| case.alert).chain(burns).collect();
+    let cases: BTreeSet<&str> = cases::all().map(|case| case.alert).chain(burns).collect();
     let without: Vec<_> = declared.difference(&cases).filter(|name| **name != "Watchdog").collect();
     assert!(without.is_empty(), "alerts without cases: {without:?}");
     assert!(cases.is_subset(&declared), "cases without alerts: {:?}", cases.difference(&declared));
@@ -73,7 +72,7 @@ fn every_case_holds() {
     let set = rule_set();
     let mut suite = Suite::quick(&set);
     suite.add_health();
-    CASES.iter().for_each(|case| suite.add_strong(case));
+    cases::all().for_each(|case| suite.add_strong(case));
     suite.passes().unwrap_or_else(|said| panic!("{said}"));
 }
 
@@ -83,7 +82,7 @@ fn every_threshold_is_where_it_should_be() {
     let mut set = rule_set();
     set.rules.retain(|rule| rule.group != "slo");
     let mut suite = Suite::quick(&set);
-    CASES.iter().for_each(|case| suite.add_weak(case));
+    cases::all().for_each(|case| suite.add_weak(case));
     suite.passes().unwrap_or_else(|said| panic!("{said}"));
 }
 

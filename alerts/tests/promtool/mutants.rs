@@ -3,9 +3,8 @@
 use alerts::overrides::RuleSet;
 use alerts::rule::{Comparison, Rule, Unit};
 
-use crate::cases::CASES;
 use crate::suite::Suite;
-use crate::{burn, rule_set};
+use crate::{burn, cases, rule_set};
 
 /// The rule with one thing changed, and what was changed.
 fn mutants(rule: &Rule) -> Vec<(String, Rule)> {
@@ -59,8 +58,7 @@ fn survivors(
 
 #[test]
 fn every_change_of_a_rule_is_noticed() {
-    let survivors: Vec<String> = CASES
-        .iter()
+    let survivors: Vec<String> = cases::all()
         .flat_map(|case| {
             survivors(
                 case.alert,

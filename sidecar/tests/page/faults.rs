@@ -23,7 +23,8 @@ async fn a_sequencer_that_dies_and_comes_back() {
     browser.wait_until(CALM, SOON).await;
     browser.wait_until("document.querySelector('.rounds li')", SOON).await;
 
-    let figures = "window.figures = (title) => Array.from(document.querySelectorAll('figure')).find(\
+    let figures = "window.figures = (title) => \
+                   Array.from(document.querySelectorAll('figure')).find(\
                    (it) => it.querySelector('.title').textContent === title)\
                    .querySelector('.now').textContent";
     browser.run(figures).await;
