@@ -1,7 +1,7 @@
 //! Checks: each looks at one thing that the sequencer stands on.
 //!
 //! Every check has a loop of its own, so one that hangs delays no other. What a look finds goes
-//! through [`state`] before it is shown, so that nothing flaps. A check that is not configured does
+//! through `state` before it is shown, so that nothing flaps. A check that is not configured does
 //! not exist.
 
 mod clock;

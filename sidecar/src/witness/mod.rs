@@ -1,9 +1,9 @@
 //! The witness: verifies the log through the public API and remembers what it saw.
 //!
-//! [`tail`] follows every stream to its head and checks everything; [`audit`] reads the whole
+//! `tail` follows every stream to its head and checks everything; `audit` reads the whole
 //! history again, for ever, because a follower at the head never sees an old row change. Both
-//! compute on one [`worker`] thread, keep what they know in [`memory`], and give what they find to
-//! the [`ledger`].
+//! compute on one `worker` thread, keep what they know in `memory`, and give what they find to
+//! the `ledger`.
 
 mod audit;
 mod checkpoint;
