@@ -36,7 +36,7 @@ pub struct Config {
     #[arg(long, env = "SIDECAR_TOKEN", hide_env_values = true, help_heading = "Listening")]
     pub sidecar_token: Option<Secret>,
     /// Further host names under which the sidecar may be called, with commas. Without a token it
-    /// answers as localhost, 127.0.0.1 and \[::1\]; with one, under any name while this is empty.
+    /// answers as localhost, 127.0.0.1 and ::1; with one, under any name while this is empty.
     #[arg(long, env = "SIDECAR_ALLOWED_HOSTS", value_delimiter = ',', help_heading = "Listening")]
     pub sidecar_allowed_hosts: Vec<String>,
 
