@@ -55,14 +55,25 @@ async fn memory_near_the_limit_of_the_control_group_is_said_until_it_is_raised()
     group.limit(4 << 30);
     let sidecar = start(&sequencer, folder.path(), &[]);
     until(&sidecar, "memory", OK, "in its control group").await;
-    let used = group.used();
-    assert!(used > MIB, "{used}");
-    group.limit(used * 100 / 85);
+    assert!(group.used() > MIB, "{}", group.used());
+    press(&sidecar, &group, 85, WARN).await;
     until(&sidecar, "memory", WARN, "limit of this check is 80.0 %").await;
-    group.limit(used * 100 / 95);
+    press(&sidecar, &group, 95, FAIL).await;
     until(&sidecar, "memory", FAIL, "limit of this check is 90.0 %").await;
     group.limit(4 << 30);
     until(&sidecar, "memory", OK, "in its control group").await;
+}
+
+/// Keeps the limit so that this share of it is used, whatever is used, until that is shown.
+async fn press(sidecar: &Sidecar, group: &ControlGroup, percent: u64, status: f64) {
+    for _ in 0..200 {
+        group.limit(group.used() * 100 / percent);
+        if sidecar.sample("stateset_sidecar_check_status{check=\"memory\"}").await == Some(status) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("the memory check is not {status}");
 }
 
 fn start(sequencer: &Sequencer, folder: &Path, flags: &[&str]) -> Sidecar {
