@@ -53,6 +53,12 @@ dev: release-binary ## Start a complete development server and its sidecar; Ctrl
 dev-postgres: release-binary ## The same on a PostgreSQL in data/postgres, which it starts (ARGS="...")
 	@exec scripts/dev-postgres.sh $(PROGRAMS) $(ARGS)
 
+.PHONY: observe
+observe: release-binary ## The same with a Prometheus and an Alertmanager that watch both (ARGS="...")
+	@scripts/tools.sh promtool alertmanager
+	@cargo build --locked --release -p alerts -p dashboards
+	@exec scripts/observe.sh $(PROGRAMS) $(TARGET)/release/alerts $(ARGS)
+
 .PHONY: demo
 demo: release-binary ## Send events to the running server and check the proofs (ARGS="...")
 	@$(TARGET)/release/sequencer demo $(ARGS)
@@ -195,7 +201,8 @@ release-binary:
 
 .PHONY: tools-test
 tools-test:
-	@scripts/tools.sh promtool postgresql libfaketime chromium grafana-schema
+	@scripts/tools.sh promtool alertmanager postgresql libfaketime chromium grafana-schema \
+	    check-jsonschema
 
 .PHONY: tools-coverage
 tools-coverage:

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs the development tools that are missing into .tools/bin. Silent when all are there.
 #
-#   scripts/tools.sh [cargo-deny] [cargo-llvm-cov] [chromium] [grafana-schema] [libfaketime]
-#                    [llvm] [postgresql] [promtool] [schemathesis]       (default: all)
+#   scripts/tools.sh [alertmanager] [cargo-deny] [cargo-llvm-cov] [check-jsonschema] [chromium]
+#                    [grafana-schema] [libfaketime] [llvm] [postgresql] [promtool] [schemathesis]
+#                                                                        (default: all)
 #
 # A tool on PATH that is new enough is used as it is. What was built or downloaded once is kept
 # in TOOLS_CACHE (default: ~/.cache/stateset-sequencer-tools), so that the next clone on the same
@@ -13,11 +14,13 @@ set -euo pipefail
 CARGO_DENY=0.20.2
 CARGO_LLVM_COV=0.9.1
 SCHEMATHESIS=4.32.5
+CHECK_JSONSCHEMA=0.39.0
 # The Grafana majors that the boards are type-checked against, and the compiler that does it.
 GRAFANA_SCHEMAS="10.4.0 11.6.0 12.4.0 13.2.3"
 TYPESCRIPT=5.9.3
 # Floors: any newer one does.
 PROMTOOL_FLOOR=2.42.0
+ALERTMANAGER_FLOOR=0.25.0
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 BIN=$PWD/.tools/bin
@@ -125,21 +128,22 @@ grafana_schemas() {
     done
 }
 
-# schemathesis lives in a Python environment of its own. It is called through the environment's
-# python, because the scripts in it name the scratch folder it was made in.
-schemathesis_tool() {
-    local kept=$CACHE/schemathesis-$SCHEMATHESIS-$PLATFORM
-    if [ "$(version_of schemathesis --version)" = "$SCHEMATHESIS" ]; then return; fi
-    if [ "$(version_of "$kept/bin/python" -m schemathesis.cli --version)" != "$SCHEMATHESIS" ]; then
-        say "installing schemathesis $SCHEMATHESIS"
+# python_tool NAME VERSION MODULE: a program in a Python environment of its own. It is called
+# through the environment's python, because the scripts in it name the scratch folder it was made in.
+python_tool() {
+    local name=$1 version=$2 module=$3
+    local kept=$CACHE/$name-$version-$PLATFORM
+    if [ "$(version_of "$name" --version)" = "$version" ]; then return; fi
+    if [ "$(version_of "$kept/bin/python" -m "$module" --version)" != "$version" ]; then
+        say "installing $name $version"
         make_work
         if ! make_venv >"$work/log" 2>&1 ||
             ! "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-                "schemathesis==$SCHEMATHESIS" >>"$work/log" 2>&1; then
+                "$name==$version" >>"$work/log" 2>&1; then
             tail -n 10 "$work/log" >&2
             drop_work
-            missing "schemathesis $SCHEMATHESIS" \
-                "Install it with: pipx install schemathesis==$SCHEMATHESIS  (Python 3.10 or newer)"
+            missing "$name $version" \
+                "Install it with: pipx install $name==$version  (Python 3.10 or newer)"
             return
         fi
         rm -rf "$kept"
@@ -147,8 +151,8 @@ schemathesis_tool() {
         drop_work
     fi
     mkdir -p "$BIN"
-    printf '#!/bin/sh\nexec "%s/bin/python" -m schemathesis.cli "$@"\n' "$kept" >"$BIN/schemathesis"
-    chmod 755 "$BIN/schemathesis"
+    printf '#!/bin/sh\nexec "%s/bin/python" -m %s "$@"\n' "$kept" "$module" >"$BIN/$name"
+    chmod 755 "$BIN/$name"
 }
 
 # Debian keeps what an environment needs in a package of its own.
@@ -235,7 +239,7 @@ prometheus_tools() {
         if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
             say "unpacking prometheus and promtool"
             make_work
-            if unpack_newest_prometheus || unpack_system_prometheus; then
+            if unpacks promtool prometheus; then
                 rm -rf "$kept"
                 mv -T "$work/usr/bin" "$kept" 2>/dev/null || mv "$work/usr/bin" "$kept"
             fi
@@ -250,24 +254,58 @@ prometheus_tools() {
     fi
 }
 
-# Debian's newest package (the long-term release our users run) needs no newer libc than the
-# system's. It is read through a package list of our own beside the system's, from the same mirror.
-unpack_newest_prometheus() {
-    local mirror key=/usr/share/keyrings/debian-archive-keyring.gpg
+# Alertmanager and amtool likewise; Debian gives the server a longer name.
+alertmanager_tools() {
+    local kept=$CACHE/alertmanager-$PLATFORM program
+    for program in alertmanager prometheus-alertmanager; do
+        if at_least "$(version_of $program --version)" "$ALERTMANAGER_FLOOR" &&
+            at_least "$(version_of amtool --version)" "$ALERTMANAGER_FLOOR"; then return; fi
+    done
+    if ! at_least "$(version_of "$kept/alertmanager" --version)" "$ALERTMANAGER_FLOOR"; then
+        if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+            say "unpacking alertmanager and amtool"
+            make_work
+            if unpacks amtool prometheus-alertmanager; then
+                mv "$work/usr/bin/prometheus-alertmanager" "$work/usr/bin/alertmanager"
+                rm -rf "$kept"
+                mv -T "$work/usr/bin" "$kept" 2>/dev/null || mv "$work/usr/bin" "$kept"
+            fi
+            drop_work
+        fi
+    fi
+    if at_least "$(version_of "$kept/alertmanager" --version)" "$ALERTMANAGER_FLOOR"; then
+        place "$kept/alertmanager" "$kept/amtool"
+    else
+        missing "alertmanager $ALERTMANAGER_FLOOR or newer" \
+            "Install it (Debian: apt-get install prometheus-alertmanager, macOS: brew install alertmanager)."
+    fi
+}
+
+# unpacks TOOL SERVER: both programs in $work/usr/bin, out of packages of these names. In older
+# releases the server's package carries the tool.
+unpacks() {
+    unpack_newest "$@" || unpack_system "$2" || return 1
+    [ -x "$work/usr/bin/$1" ] && [ -x "$work/usr/bin/$2" ]
+}
+
+# Debian's newest packages (the releases our users run) need no newer libc than the system's. They
+# are read through a package list of our own beside the system's, from the same mirror.
+unpack_newest() {
+    local mirror package key=/usr/share/keyrings/debian-archive-keyring.gpg
     # shellcheck disable=SC2016 # apt's own format variable
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
         grep -E '/debian/?$' | head -n 1) || return 1
     if [ ! -r $key ]; then return 1; fi
     printf 'deb [signed-by=%s] %s sid main\n' "$key" "$mirror" >"$work/sources.list"
     mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
-    private_apt update && private_apt download prometheus && private_apt download promtool &&
-        unpack
+    private_apt update || return 1
+    for package in "$@"; do private_apt download "$package" || true; done
+    unpack_packages && [ -x "$work/usr/bin/$1" ] && [ -x "$work/usr/bin/$2" ]
 }
 
-# Older releases carry promtool inside the prometheus package.
-unpack_system_prometheus() {
+unpack_system() { # PACKAGE
     if [ "$(id -u)" = 0 ]; then apt-get -qq update >&2 || true; fi
-    (cd "$work" && rm -f ./*.deb && apt-get -qq download prometheus >&2) && unpack
+    (cd "$work" && rm -f ./*.deb && apt-get -qq download "$1" >&2) && unpack_packages
 }
 
 private_apt() {
@@ -277,10 +315,6 @@ private_apt() {
         -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false \
         -o APT::Update::Post-Invoke-Success::= -o APT::Sandbox::User=root "$@" \
         >"$work/apt.log" 2>&1)
-}
-
-unpack() {
-    unpack_packages && [ -x "$work/usr/bin/promtool" ] && [ -x "$work/usr/bin/prometheus" ]
 }
 
 unpack_packages() {
@@ -360,23 +394,26 @@ has_chromium() {
 }
 
 if [ $# = 0 ]; then
-    set -- promtool postgresql libfaketime chromium grafana-schema llvm cargo-llvm-cov \
-        cargo-deny schemathesis
+    set -- promtool alertmanager postgresql libfaketime chromium grafana-schema check-jsonschema \
+        llvm cargo-llvm-cov cargo-deny schemathesis
 fi
 for tool in "$@"; do
     case $tool in
+        alertmanager) alertmanager_tools ;;
         cargo-deny) cargo_tool cargo-deny $CARGO_DENY ;;
         cargo-llvm-cov) cargo_tool cargo-llvm-cov $CARGO_LLVM_COV ;;
+        check-jsonschema) python_tool check-jsonschema $CHECK_JSONSCHEMA check_jsonschema ;;
         chromium) chromium_browser ;;
         grafana-schema) grafana_schemas ;;
         libfaketime) faketime_library ;;
         llvm) llvm_tools ;;
         postgresql) postgresql_server ;;
         promtool) prometheus_tools ;;
-        schemathesis) schemathesis_tool ;;
+        schemathesis) python_tool schemathesis $SCHEMATHESIS schemathesis.cli ;;
         *)
-            say "unknown tool '$tool'; known: cargo-deny cargo-llvm-cov chromium grafana-schema" \
-                "libfaketime llvm postgresql promtool schemathesis"
+            say "unknown tool '$tool'; known: alertmanager cargo-deny cargo-llvm-cov" \
+                "check-jsonschema chromium grafana-schema libfaketime llvm postgresql promtool" \
+                "schemathesis"
             exit 2
             ;;
     esac

@@ -1,13 +1,15 @@
 //! Alert rules, recording rules and burn rates, built from the catalogue's symbols.
 //!
 //! [`rules::all`] declares every alert once. Everything else is a projection of it: the rule files
-//! for Prometheus, the PrometheusRule resource, the example for Alertmanager ([`render`]), and,
-//! from their own crates, panels with threshold lines and the headers of runbooks.
+//! for Prometheus, the PrometheusRule resource, examples for Prometheus and Alertmanager
+//! ([`render`]), the tables of the monitoring guide ([`guide`]), and, from their own crates, panels with threshold lines and the headers of runbooks.
 //!
-//! This crate loads nothing into a server and knows no clock.
+//! This crate loads nothing into a server: [`prometheus`] is only asked.
 
 pub mod commands;
+pub mod guide;
 pub mod overrides;
+pub mod prometheus;
 pub mod promql;
 pub mod render;
 pub mod rule;

@@ -82,6 +82,22 @@ impl Unit {
             Self::Count | Self::Flag => "{{ $value | humanize }}",
         }
     }
+
+    /// A number as people say it.
+    #[must_use]
+    pub fn in_words(self, number: f64) -> String {
+        const MIB: f64 = 1024.0 * 1024.0;
+        match self {
+            Self::Ratio => format!("{} %", Decimal(number * 100.0)),
+            Self::Seconds | Self::AgeSeconds if number >= 86_400.0 => {
+                format!("{} d", Decimal(number / 86_400.0))
+            }
+            Self::Seconds | Self::AgeSeconds => format!("{} s", Decimal(number)),
+            Self::Bytes => format!("{} MiB", Decimal(number / MIB)),
+            Self::PerSecond => format!("{} /s", Decimal(number)),
+            Self::Count | Self::Flag => Decimal(number).to_string(),
+        }
+    }
 }
 
 /// One alert. Its expression is `left comparison threshold guard`.
@@ -152,6 +168,12 @@ impl Rule {
                 format!("({condition}) and ({left} {operator} {threshold}) {floor}")
             }
         }
+    }
+
+    /// Comparison and threshold as people say them.
+    #[must_use]
+    pub fn fires(&self) -> String {
+        format!("{} {}", self.comparison.operator(), self.unit.in_words(self.threshold))
     }
 
     /// The description with the template of the value.

@@ -267,8 +267,13 @@ fn rule(indicator: &Indicator, pair: &Pair) -> Result<Rule, String> {
     let (long, short) = (duration(pair.long), duration(pair.short));
     let total = recorded(objective.name, "total");
     let floor = (indicator.minimum_errors / threshold).ceil();
-    let floor =
-        format!("and (sum(avg_over_time({total}[{long}])) * {} > {})", pair.long, Decimal(floor));
+    let enough =
+        format!("sum(avg_over_time({total}[{long}])) * {} > {}", pair.long, Decimal(floor));
+    // A Prometheus that has begun just now knows minutes of a long window; a few bad ones are no
+    // page. It judges once it knows more than the short window.
+    let known = |window: &str| format!("max(count_over_time({total}[{window}]))");
+    let old = format!("{} > {}", known(&long), known(&short));
+    let floor = format!("and ({enough}) and ({old})");
     let gone_days = f64::from(WINDOW_DAYS) / pair.burn;
     let gone = if gone_days < 3.0 {
         format!("{} hours", Decimal((gone_days * 24.0).round()))

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use alerts::overrides::{Overrides, RuleSet};
-use alerts::render;
 use alerts::scale::Scale;
+use alerts::{guide, render};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("generated")
@@ -29,4 +29,24 @@ fn the_generated_rules_are_up_to_date() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(known.contains(name.as_str()), "alerts/generated/{name} is generated no more");
     }
+}
+
+/// The tables of the guide, each behind its own line.
+#[test]
+fn the_guide_has_every_alert_and_objective() {
+    let set = RuleSet::new(&Overrides::default()).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/monitoring.md");
+    let mut page = std::fs::read_to_string(&path).unwrap();
+    for (what, table) in [("alerts", guide::alerts(&set)), ("objectives", guide::objectives(&set))]
+    {
+        let begin = format!("<!-- Table of {what}, by `make generate`; do not edit. -->\n");
+        let (before, rest) = page.split_once(&begin).unwrap();
+        let (_, after) = rest.split_once("<!-- End of the table. -->\n").unwrap();
+        page = format!("{before}{begin}{table}<!-- End of the table. -->\n{after}");
+    }
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap();
+    assert!(found == page, "docs/monitoring.md is stale: run `make generate`");
 }

@@ -8,6 +8,8 @@ use crate::boards;
 
 /// Where a provisioned Grafana sees the boards, unless told otherwise.
 pub const MOUNTED_AT: &str = "/var/lib/grafana/dashboards/stateset-sequencer";
+/// Folder in Grafana, unless told otherwise.
+pub const FOLDER: &str = "StateSet Sequencer";
 /// Above, `kubectl apply` cannot keep what it last applied in an annotation (256 KiB).
 pub const MAX_CONFIG_MAP_BYTES: usize = 250 * 1024;
 /// What every generated YAML file begins with.

@@ -1,8 +1,8 @@
 //! Grafana boards, built from the catalogue's symbols and the alerts' own numbers.
 //!
 //! [`boards::all`] declares every board once. Everything else is a projection of it: the JSON
-//! files that Grafana reads, ConfigMaps and a provisioning folder ([`export`]), and the table of
-//! panels in the monitoring guide ([`guide`]).
+//! files that Grafana reads, ConfigMaps and a provisioning folder ([`export`]), the table of panels
+//! in the monitoring guide ([`guide`]), and panels filled from a Prometheus ([`live`]).
 //!
 //! A query is written without `job` and `instance`: [`query::for_board`] adds them to every
 //! selector, so that none is forgotten. A board has a panel for each alert that names it, whether
@@ -13,4 +13,5 @@ pub mod builder;
 pub mod commands;
 pub mod export;
 pub mod guide;
+pub mod live;
 pub mod query;

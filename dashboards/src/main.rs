@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use dashboards::commands::{self, BoardArgs, ExportArgs, GenerateArgs};
+use dashboards::commands::{self, BoardArgs, CheckArgs, ExportArgs, GenerateArgs};
 
 /// Grafana boards of the sequencer and its sidecar, generated from the metric catalogue.
 #[derive(Parser)]
@@ -21,13 +21,17 @@ enum Command {
     List(BoardArgs),
     /// Write ConfigMaps for Kubernetes, or a folder for Grafana's file provisioning
     Export(ExportArgs),
+    /// Ask a Prometheus every query of every panel: data, empty or refused
+    Check(CheckArgs),
 }
 
-fn main() -> ExitCode {
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Generate(arguments) => commands::generate(&arguments),
         Command::List(arguments) => commands::list(&arguments),
         Command::Export(arguments) => commands::export(&arguments),
+        Command::Check(arguments) => commands::check(&arguments).await,
     };
     done.unwrap_or_else(|error| {
         commands::print_error(&error);

@@ -6,8 +6,12 @@ use promql_parser::parser::{self, Expr, LabelModifier};
 
 /// What every selector of a board matches.
 const MATCHERS: &str = r#"job=~"$job",instance=~"$instance""#;
+/// The chosen jobs.
+pub const JOB: &str = "$job";
+/// The chosen instances.
+pub const INSTANCE: &str = "$instance";
 /// The window that Grafana fits to the scrape interval and the resolution.
-const INTERVAL: &str = "$__rate_interval";
+pub const INTERVAL: &str = "$__rate_interval";
 /// Names of series that are not ours by their prefix.
 const OTHER_SERIES: &[&str] = &["up"];
 const PREFIXES: &[&str] = &["stateset_", "process_", "job_instance:"];
@@ -19,13 +23,15 @@ pub struct Query {
     pub expr: String,
     /// Name of a line, with `{{label}}` in it.
     pub legend: String,
+    /// Why it may have no data in health; without a reason, no data is a fault.
+    pub empty_when: Option<&'static str>,
 }
 
 impl Query {
     /// A query written without job and instance.
     #[must_use]
     pub fn new(expr: &str, legend: &str) -> Self {
-        Self { expr: for_board(expr), legend: legend.to_owned() }
+        Self { expr: for_board(expr), legend: legend.to_owned(), empty_when: None }
     }
 }
 

@@ -43,6 +43,20 @@ fn the_boards_are_up_to_date_and_the_only_json_files() {
     assert_eq!(found, expect, "a board that went leaves no file");
 }
 
+/// The compose file mounts the provider beside the boards.
+#[test]
+fn the_provider_of_the_boards_is_up_to_date() {
+    let set = RuleSet::new(&Overrides::default()).unwrap();
+    let files = export::provisioning(&set, export::MOUNTED_AT, export::FOLDER).unwrap();
+    let (name, expect) = &files[0];
+    let path = root().join(name);
+    if update() {
+        std::fs::write(&path, expect).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == *expect, "dashboards/{name} is stale: run `make generate`");
+}
+
 #[test]
 fn the_guide_describes_every_panel() {
     let set = RuleSet::new(&Overrides::default()).unwrap();

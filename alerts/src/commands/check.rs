@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, bail};
 use clap::Args;
-use serde_json::Value;
 
 use super::{RuleSetArgs, say};
 use crate::overrides::RuleSet;
+use crate::prometheus::{AskError, Prometheus, PrometheusArgs, Range, Series, now};
 use crate::rule::Rule;
 use crate::selectors::selectors;
 use crate::slo;
@@ -21,14 +19,12 @@ const DAY_SECONDS: u64 = 86_400;
 const STEP_SECONDS: u64 = 60;
 /// The same for burn rates, whose windows are long.
 const SLO_STEP_SECONDS: u64 = 300;
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// Arguments of `alerts check`.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
-    /// Base URL of the Prometheus.
-    #[arg(long, value_name = "URL")]
-    prometheus: String,
+    #[command(flatten)]
+    prometheus: PrometheusArgs,
     #[command(flatten)]
     rules: RuleSetArgs,
 }
@@ -39,12 +35,12 @@ pub struct CheckArgs {
 /// When Prometheus does not answer, or not as Prometheus does.
 pub async fn check(arguments: &CheckArgs) -> anyhow::Result<ExitCode> {
     let set = arguments.rules.rules()?;
-    let prometheus = Prometheus::new(&arguments.prometheus)?;
+    let prometheus = arguments.prometheus.client()?;
     let missing = missing(&set, &prometheus).await?;
-    let start = prometheus.first_scrape().await?;
+    let start = first_scrape(&prometheus).await?;
     say("alert                                     would have fired in the last 24 hours");
     for rule in set.enabled() {
-        let times = prometheus.times_fired(rule, start).await?;
+        let times = times_fired(&prometheus, rule, start).await?;
         let times = match times {
             0 => "never".to_owned(),
             1 => "once".to_owned(),
@@ -75,12 +71,12 @@ async fn missing(set: &RuleSet, prometheus: &Prometheus) -> anyhow::Result<Vec<S
     let mut missing = Vec::new();
     for (metric, (labels, alerts)) in wanted {
         let alerts = Vec::from_iter(alerts).join(", ");
-        if prometheus.is_empty(&format!("count({metric})")).await? {
+        if prometheus.query(&format!("count({metric})")).await?.is_empty() {
             missing.push(format!("{metric}: no such series (needed by {alerts})"));
             continue;
         }
         for label in labels {
-            if prometheus.is_empty(&format!("count({metric}{{{label}!=\"\"}})")).await? {
+            if prometheus.query(&format!("count({metric}{{{label}!=\"\"}})")).await?.is_empty() {
                 missing.push(format!("{metric}: no series has a label {label} ({alerts})"));
             }
         }
@@ -106,78 +102,32 @@ fn without_recordings(expression: &str, step_seconds: u64) -> String {
     text
 }
 
-struct Prometheus {
-    http: reqwest::Client,
-    base: reqwest::Url,
+/// Unix time of the first scrape in the last day: before it, silence means nothing.
+async fn first_scrape(prometheus: &Prometheus) -> Result<u64, AskError> {
+    let query = format!("min(min_over_time(timestamp(up)[1d:{STEP_SECONDS}s]))");
+    let found = prometheus.query(&query).await?;
+    let first = found.first().and_then(|series| series.points.first());
+    Ok(first.map_or_else(now, |&(_, first)| seconds(first)))
 }
 
-impl Prometheus {
-    fn new(url: &str) -> anyhow::Result<Self> {
-        let base: Option<reqwest::Url> = url.parse().ok();
-        let base = base.filter(|url| matches!(url.scheme(), "http" | "https"));
-        let base = base.with_context(|| format!("{url} is not an http or https URL"))?;
-        // A second call changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().timeout(LIMIT).build()?;
-        Ok(Self { http, base })
-    }
-
-    async fn is_empty(&self, query: &str) -> anyhow::Result<bool> {
-        let found = self.ask("query", &[("query", query)]).await?;
-        Ok(found["result"].as_array().is_none_or(Vec::is_empty))
-    }
-
-    /// Unix time of the first scrape in the last day: before it, silence means nothing.
-    async fn first_scrape(&self) -> anyhow::Result<u64> {
-        let query = format!("min(min_over_time(timestamp(up)[1d:{STEP_SECONDS}s]))");
-        let found = self.ask("query", &[("query", &query)]).await?;
-        let first = found["result"][0]["value"][1].as_str().and_then(|text| text.parse().ok());
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "unix seconds")]
-        let seconds = |first: f64| first as u64;
-        Ok(first.map_or_else(now, seconds))
-    }
-
-    /// How often the rule would have begun to fire since then.
-    async fn times_fired(&self, rule: &Rule, since: u64) -> anyhow::Result<usize> {
-        let step = if rule.group == "slo" { SLO_STEP_SECONDS } else { STEP_SECONDS };
-        let query = without_recordings(&rule.expression(), step);
-        let end = now();
-        let start = since.clamp(end.saturating_sub(DAY_SECONDS), end).to_string();
-        let end = end.to_string();
-        let (step_text, wait) = (step.to_string(), u64::from(rule.for_seconds));
-        let wanted =
-            [("query", query.as_str()), ("start", &start), ("end", &end), ("step", &step_text)];
-        let found = self.ask("query_range", &wanted).await?;
-        let series = found["result"].as_array().cloned().unwrap_or_default();
-        Ok(series.iter().map(|series| begins(&times(series), step, wait)).sum())
-    }
-
-    async fn ask(&self, path: &str, wanted: &[(&str, &str)]) -> anyhow::Result<Value> {
-        let mut url = self.base.clone();
-        let root = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{root}/api/v1/{path}"));
-        url.query_pairs_mut().extend_pairs(wanted);
-        let context = || format!("{} does not answer as Prometheus does", self.base);
-        let answer = self.http.get(url).send().await.with_context(context)?;
-        let status = answer.status();
-        let body: Value = answer.json().await.with_context(context)?;
-        if body["status"] != "success" {
-            bail!("{}: {status}: {}", self.base, body["error"].as_str().unwrap_or("no reason"));
-        }
-        Ok(body["data"].clone())
-    }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+/// How often the rule would have begun to fire since then.
+async fn times_fired(prometheus: &Prometheus, rule: &Rule, since: u64) -> Result<usize, AskError> {
+    let step = if rule.group == "slo" { SLO_STEP_SECONDS } else { STEP_SECONDS };
+    let query = without_recordings(&rule.expression(), step);
+    let (end, wait) = (now(), u64::from(rule.for_seconds));
+    let start = since.clamp(end.saturating_sub(DAY_SECONDS), end);
+    let found = prometheus.query_range(&query, Range { start, end, step }).await?;
+    Ok(found.iter().map(|series| begins(&times(series), step, wait)).sum())
 }
 
 /// Unix times at which a series had a value, that is: at which the condition held.
-fn times(series: &Value) -> Vec<u64> {
-    let values = series["values"].as_array().into_iter().flatten();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "unix seconds")]
-    let time = |point: &Value| point[0].as_f64().map(|seconds| seconds as u64);
-    values.filter_map(time).collect()
+fn times(series: &Series) -> Vec<u64> {
+    series.points.iter().map(|&(time, _)| seconds(time)).collect()
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "unix seconds")]
+fn seconds(time: f64) -> u64 {
+    time as u64
 }
 
 /// How often a condition that held at these times held for as long as the rule waits.

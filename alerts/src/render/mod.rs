@@ -3,6 +3,7 @@
 mod alertmanager;
 mod operator;
 mod prometheus;
+mod scrape;
 
 use serde::Serialize;
 
@@ -29,6 +30,7 @@ pub fn files(set: &RuleSet, scale: Scale) -> anyhow::Result<Vec<File>> {
         files.push((format!("{}.rules.yaml", group.name), yaml(&file)?));
     }
     files.push(("prometheusrule.yaml".to_owned(), yaml(&operator::resource(&groups))?));
+    files.push(("prometheus.example.yaml".to_owned(), yaml(&scrape::example())?));
     files.push(("alertmanager.example.yaml".to_owned(), yaml(&alertmanager::example(set))?));
     Ok(files)
 }

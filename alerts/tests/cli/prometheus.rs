@@ -43,6 +43,7 @@ impl Prometheus {
     }
 
     /// Waits until a query has a result.
+    #[allow(dead_code, reason = "not every test binary waits")]
     pub(crate) fn wait_for(&self, query: &str, limit: Duration) {
         let url = format!("{}/api/v1/query", self.url());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

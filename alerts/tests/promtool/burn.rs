@@ -4,6 +4,8 @@
 pub(crate) struct Case {
     pub(crate) alert: &'static str,
     pub(crate) objective: &'static str,
+    /// Seconds of the short window, before which there is no verdict.
+    pub(crate) short: u32,
     pub(crate) severity: &'static str,
     /// Share of bad events in ten thousand: not enough, just enough.
     pub(crate) bad: [f64; 2],
@@ -26,13 +28,14 @@ pub(crate) enum Series {
 
 macro_rules! burns {
     ($($objective:literal $series:ident $stem:literal { $(
-        $window:literal $severity:literal $under:literal $over:literal;
+        $window:literal $short:literal $severity:literal $under:literal $over:literal;
     )+ })+) => {
         /// Each pair of each objective.
         pub(crate) const CASES: &[Case] = &[$($(
             Case {
                 alert: concat!("Sequencer", $stem, "BudgetBurn", $window),
                 objective: $objective,
+                short: $short * 60,
                 severity: $severity,
                 bad: [$under, $over],
                 series: Series::$series,
@@ -44,38 +47,38 @@ macro_rules! burns {
 
 burns! {
     "availability" Availability "Availability" {
-        "1h" "critical" 71.0 73.0;
-        "6h" "critical" 29.5 30.5;
-        "1d" "warning" 14.8 15.2;
-        "3d" "warning" 4.9 5.1;
+        "1h" 5 "critical" 71.0 73.0;
+        "6h" 30 "critical" 29.5 30.5;
+        "1d" 120 "warning" 14.8 15.2;
+        "3d" 360 "warning" 4.9 5.1;
     }
     "reachability" Reachability "Reachability" {
-        "1h" "critical" 71.0 73.0;
-        "6h" "critical" 29.5 30.5;
-        "1d" "warning" 14.8 15.2;
-        "3d" "warning" 4.9 5.1;
+        "1h" 5 "critical" 71.0 73.0;
+        "6h" 30 "critical" 29.5 30.5;
+        "1d" 120 "warning" 14.8 15.2;
+        "3d" 360 "warning" 4.9 5.1;
     }
     "ingest_latency" IngestLatency "IngestLatency" {
-        "1h" "critical" 1430.0 1450.0;
-        "6h" "critical" 595.0 605.0;
-        "1d" "warning" 297.0 303.0;
-        "3d" "warning" 99.0 101.0;
+        "1h" 5 "critical" 1430.0 1450.0;
+        "6h" 30 "critical" 595.0 605.0;
+        "1d" 120 "warning" 297.0 303.0;
+        "3d" 360 "warning" 99.0 101.0;
     }
     "ingest_latency_fast" IngestLatencyFast "IngestLatencyFast" {
-        "1h" "critical" 7150.0 7250.0;
-        "6h" "critical" 2950.0 3050.0;
-        "1d" "warning" 1480.0 1520.0;
-        "3d" "warning" 490.0 510.0;
+        "1h" 5 "critical" 7150.0 7250.0;
+        "6h" 30 "critical" 2950.0 3050.0;
+        "1d" 120 "warning" 1480.0 1520.0;
+        "3d" 360 "warning" 490.0 510.0;
     }
     "error_rate" Errors "Error" {
-        "1h" "critical" 143.0 145.0;
-        "6h" "critical" 59.0 61.0;
-        "1d" "warning" 29.5 30.5;
-        "3d" "warning" 9.9 10.1;
+        "1h" 5 "critical" 143.0 145.0;
+        "6h" 30 "critical" 59.0 61.0;
+        "1d" 120 "warning" 29.5 30.5;
+        "3d" 360 "warning" 9.9 10.1;
     }
     "freshness" Freshness "Freshness" {
-        "1d" "warning" 297.0 303.0;
-        "3d" "warning" 99.0 101.0;
+        "1d" 120 "warning" 297.0 303.0;
+        "3d" 360 "warning" 99.0 101.0;
     }
 }
 

@@ -16,9 +16,11 @@ use crate::{burn, rule};
 
 /// Seconds between two evaluations of the cases.
 const STEP: u32 = 15;
-/// Seconds at which a burn rate is first seen: two samples make a rate.
+/// Seconds at which a burn rate is first recorded: two samples make a rate.
 const BURN_SEEN: u32 = 300;
-/// Seconds at which a burn rate that is not enough is looked at.
+/// Seconds between two evaluations of the burn rates.
+const BURN_STEP: u32 = 300;
+/// Seconds after the first verdict at which a burn rate that is not enough is looked at.
 const BURN_LATE: u32 = 3_600;
 
 /// Cases over a rule set.
@@ -91,11 +93,14 @@ impl<'a> Suite<'a> {
         let labels: &[(&str, &str)] = &[];
         let objective = Some(case.objective);
         let fires = json!([expected(rule, case.severity, objective, labels, case.value)]);
-        let (seen, time) = (BURN_SEEN, BURN_LATE);
+        // As soon as more than the short window is known, and not before.
+        let seen = BURN_SEEN + case.short;
+        let time = seen + BURN_LATE;
         let silent = [at(time, case.alert, &json!([]))];
         let with = |bad, traffic| case.series.with(bad, traffic);
         let pages = no_other_page(self.set, rule, seen);
-        let strong = [at(seen, case.alert, &fires)];
+        let early = seen - BURN_STEP;
+        let strong = [at(early, case.alert, &json!([])), at(seen, case.alert, &fires)];
         self.push(case.alert, "strong", seen, &with(8_000.0, 1.0), &strong, Some(&pages));
         self.push(case.alert, "not enough", time, &with(case.bad[0], 1.0), &silent, None);
         self.push_fires(case.alert, time, &with(case.bad[1], 1.0));

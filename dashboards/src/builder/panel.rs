@@ -1,7 +1,7 @@
 //! One panel: what it asks, what it means and how it looks.
 
 use alerts::overrides::RuleSet;
-use alerts::rule::{self, Comparison, Decimal, Guard, Rule, duration};
+use alerts::rule::{Comparison, Guard, Rule, duration};
 
 use super::threshold::{self, Colour, GOOD, Step};
 use super::unit::Unit;
@@ -190,6 +190,15 @@ impl Panel {
         self
     }
 
+    /// Why every query so far may have no data while all is well.
+    #[must_use]
+    pub fn empty_when(mut self, reason: &'static str) -> Self {
+        for query in &mut self.queries {
+            query.empty_when = Some(reason);
+        }
+        self
+    }
+
     /// The colours of these alerts, on a panel that shows something near to what they measure.
     #[must_use]
     pub fn coloured_by(mut self, set: &RuleSet, names: &[&str]) -> Self {
@@ -246,30 +255,13 @@ fn named<'a>(set: &'a RuleSet, name: &str) -> &'a Rule {
 }
 
 fn fires(rule: &Rule) -> String {
-    let (operator, number) = (rule.comparison.operator(), in_words(rule.threshold, rule.unit));
-    let (severity, summary) = (rule.severity.as_str(), rule.summary);
+    let (name, severity, summary) = (&rule.name, rule.severity.as_str(), rule.summary);
     let wait = match rule.for_seconds {
         0 => "at once".to_owned(),
         seconds => format!("after {}", duration(seconds)),
     };
     let state = if rule.enabled { "" } else { "; off until it is enabled" };
-    let name = &rule.name;
-    format!("{name} ({severity}): {operator} {number}, fires {wait}{state}: {summary}")
-}
-
-/// A threshold as people say it.
-fn in_words(number: f64, unit: rule::Unit) -> String {
-    const MIB: f64 = 1024.0 * 1024.0;
-    match unit {
-        rule::Unit::Ratio => format!("{} %", Decimal(number * 100.0)),
-        rule::Unit::Seconds | rule::Unit::AgeSeconds if number >= 86_400.0 => {
-            format!("{} d", Decimal(number / 86_400.0))
-        }
-        rule::Unit::Seconds | rule::Unit::AgeSeconds => format!("{} s", Decimal(number)),
-        rule::Unit::Bytes => format!("{} MiB", Decimal(number / MIB)),
-        rule::Unit::PerSecond => format!("{} /s", Decimal(number)),
-        rule::Unit::Count | rule::Unit::Flag => Decimal(number).to_string(),
-    }
+    format!("{name} ({severity}): {}, fires {wait}{state}: {summary}", rule.fires())
 }
 
 fn legend(rule: &Rule) -> &'static str {

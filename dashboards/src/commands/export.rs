@@ -21,7 +21,7 @@ pub struct ExportArgs {
     #[arg(long, value_name = "DIR", default_value = export::MOUNTED_AT)]
     mounted_at: String,
     /// Folder in Grafana.
-    #[arg(long, value_name = "NAME", default_value = "StateSet Sequencer")]
+    #[arg(long, value_name = "NAME", default_value = export::FOLDER)]
     folder: String,
     #[command(flatten)]
     boards: BoardArgs,

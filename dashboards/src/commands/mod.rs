@@ -1,7 +1,8 @@
 //! What the program can do, a command a file.
 //!
-//! Exit codes: 0 done, 1 a clear error, 2 wrong usage.
+//! Exit codes: 0 done, 1 a clear error, 2 wrong usage, 3 (`check` only) something is missing.
 
+mod check;
 mod export;
 mod generate;
 mod list;
@@ -13,6 +14,7 @@ use alerts::overrides::{self, Overrides, RuleSet};
 use anyhow::Context as _;
 use clap::Args;
 
+pub use check::{CheckArgs, check};
 pub use export::{ExportArgs, export};
 pub use generate::{GenerateArgs, generate};
 pub use list::list;

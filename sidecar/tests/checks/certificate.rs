@@ -1,7 +1,6 @@
 //! Certificates that end soon, in files and shown by a server.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::stack::{Sequencer, Sidecar};
+use crate::tls::certificate;
 use crate::watch::{FAIL, OK, QUICK, WARN, until};
 
 const EXPIRY: &str = "stateset_sidecar_tls_certificate_expiry_timestamp_seconds";
@@ -21,24 +21,24 @@ const CHECK: &str = "tls_certificate";
 async fn a_certificate_in_a_file_is_said_before_it_ends_and_good_when_it_is_renewed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tls.crt");
-    renew(folder.path(), 300);
+    certificate(folder.path(), 300);
     let sequencer = Sequencer::start(folder.path(), &[]);
     let sidecar = watching(&sequencer, folder.path(), &file.display().to_string());
     until(&sidecar, CHECK, OK, "CN=test").await;
-    renew(folder.path(), 10);
+    certificate(folder.path(), 10);
     until(&sidecar, CHECK, WARN, "days, less than 14 days").await;
-    renew(folder.path(), 1);
+    certificate(folder.path(), 1);
     until(&sidecar, CHECK, FAIL, "hours, less than 2 days").await;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
     let left = sidecar.sample(EXPIRY).await.unwrap() - now;
     assert!((86_000.0..=86_400.0).contains(&left), "{left}");
-    renew(folder.path(), 300);
+    certificate(folder.path(), 300);
     until(&sidecar, CHECK, OK, "is good for 300 days").await;
     std::fs::write(&file, "not a certificate").unwrap();
     until(&sidecar, CHECK, FAIL, "there is no certificate").await;
     std::fs::remove_file(&file).unwrap();
     sidecar.wait_until_absent(EXPIRY).await;
-    renew(folder.path(), 300);
+    certificate(folder.path(), 300);
     until(&sidecar, CHECK, OK, "is good for 300 days").await;
 }
 
@@ -48,14 +48,14 @@ async fn a_servers_certificate_is_read_from_its_handshake() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let sequencer = Sequencer::start(folder.path(), &[]);
-    renew(folder.path(), 300);
+    certificate(folder.path(), 300);
     let serving = tokio::spawn(serve(listener, acceptor(folder.path())));
     let sidecar = watching(&sequencer, folder.path(), &address.to_string());
     until(&sidecar, CHECK, OK, "is good for 300 days").await;
     serving.abort();
     let _ = serving.await;
     until(&sidecar, CHECK, FAIL, "cannot be reached").await;
-    renew(folder.path(), 10);
+    certificate(folder.path(), 10);
     let listener = TcpListener::bind(address).await.unwrap();
     let serving = tokio::spawn(serve(listener, acceptor(folder.path())));
     until(&sidecar, CHECK, WARN, "less than 14 days").await;
@@ -79,22 +79,6 @@ fn watching(sequencer: &Sequencer, folder: &Path, place: &str) -> Sidecar {
     let flag = format!("--tls-certificates={place}");
     let flags = [&QUICK[..], &[&flag]].concat();
     Sidecar::start(folder, &sequencer.url, &sequencer.operations_url, &flags)
-}
-
-/// Makes a certificate for so many days, in place of the one before.
-fn renew(folder: &Path, days: u32) {
-    let output = Command::new("openssl")
-        .current_dir(folder)
-        .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split(' '))
-        .args("-subj /CN=test -keyout tls.key -out new.crt -days".split(' '))
-        .arg(days.to_string())
-        .output()
-        .unwrap_or_else(|error| {
-            panic!("openssl does not start ({error}); install it: apt-get install openssl")
-        });
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    // Replaced whole: it is read at any moment.
-    std::fs::rename(folder.join("new.crt"), folder.join("tls.crt")).unwrap();
 }
 
 fn acceptor(folder: &Path) -> TlsAcceptor {

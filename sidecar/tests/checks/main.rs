@@ -22,3 +22,5 @@ mod program;
 mod proxy;
 #[path = "../support/stack.rs"]
 mod stack;
+#[path = "../support/tls.rs"]
+mod tls;

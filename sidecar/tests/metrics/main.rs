@@ -12,12 +12,13 @@ mod program;
 mod scrape;
 #[path = "../support/stack.rs"]
 mod stack;
+#[path = "../support/tls.rs"]
+mod tls;
 #[path = "../support/writer.rs"]
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use catalog::sidecar as decl;
@@ -28,6 +29,7 @@ use crate::postgres::Postgres;
 use crate::program::{bare, program};
 use crate::scrape::{Family, check_family, parse, promtool_has_no_complaint};
 use crate::stack::{Sequencer, Sidecar, Stack, sqlite_url};
+use crate::tls::certificate;
 use crate::writer::Writer;
 
 const LIMIT: Duration = Duration::from_secs(40);
@@ -71,7 +73,7 @@ fn union(scrapes: impl Iterator<Item = String>) -> BTreeMap<String, Family> {
 /// Every check, the embedded store, a canary, a witness that has found something.
 async fn over_sqlite() -> String {
     let folder = tempfile::tempdir().unwrap();
-    let certificate = certificate(folder.path());
+    let certificate = certificate(folder.path(), 300);
     let certificate = format!("--tls-certificates={certificate}");
     let Stack { folder, sequencer, sidecar } = Stack::start(&[QUICK, &[&certificate]].concat());
     let writer = Writer::register(&sequencer).await;
@@ -123,20 +125,6 @@ async fn settled(sidecar: &Sidecar) -> String {
     let looked = "stateset_sidecar_store_last_look_timestamp_seconds";
     sidecar.wait_for(looked, LIMIT, |_| true).await;
     sidecar.get("/metrics").await.text
-}
-
-/// A certificate that is good for a year.
-fn certificate(folder: &Path) -> String {
-    let output = Command::new("openssl")
-        .current_dir(folder)
-        .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split(' '))
-        .args("-subj /CN=test -keyout tls.key -out tls.crt -days 300".split(' '))
-        .output()
-        .unwrap_or_else(|error| {
-            panic!("openssl does not start ({error}); install it: apt-get install openssl")
-        });
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    folder.join("tls.crt").display().to_string()
 }
 
 /// The kinds of the protocol's auditor are the values of the label, in the same words.
