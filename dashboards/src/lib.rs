@@ -1,8 +1,9 @@
 //! Grafana boards, built from the catalogue's symbols and the alerts' own numbers.
 //!
 //! [`boards::all`] declares every board once. Everything else is a projection of it: the JSON
-//! files that Grafana reads, ConfigMaps and a provisioning folder ([`export`]), the table of panels
-//! in the monitoring guide ([`guide`]), and panels filled from a Prometheus ([`live`]).
+//! files that Grafana reads, ConfigMaps and a provisioning folder ([`export`]), what is put into a
+//! running Grafana ([`grafana`]), the table of panels in the monitoring guide ([`guide`]), and panels
+//! filled from a Prometheus ([`live`]).
 //!
 //! A query is written without `job` and `instance`: [`query::for_board`] adds them to every
 //! selector, so that none is forgotten. A board has a panel for each alert that names it, whether
@@ -11,7 +12,9 @@
 pub mod boards;
 pub mod builder;
 pub mod commands;
+pub mod difference;
 pub mod export;
+pub mod grafana;
 pub mod guide;
 pub mod live;
 pub mod query;

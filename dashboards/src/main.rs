@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use dashboards::commands::{self, BoardArgs, CheckArgs, ExportArgs, GenerateArgs};
+use dashboards::commands::{self, BoardArgs, CheckArgs, ExportArgs, GenerateArgs, ImportArgs};
 
 /// Grafana boards of the sequencer and its sidecar, generated from the metric catalogue.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Command {
     Export(ExportArgs),
     /// Ask a Prometheus every query of every panel: data, empty or refused
     Check(CheckArgs),
+    /// Put every board into a Grafana and say what changed
+    Import(ImportArgs),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -32,6 +34,7 @@ async fn main() -> ExitCode {
         Command::List(arguments) => commands::list(&arguments),
         Command::Export(arguments) => commands::export(&arguments),
         Command::Check(arguments) => commands::check(&arguments).await,
+        Command::Import(arguments) => commands::import(&arguments).await,
     };
     done.unwrap_or_else(|error| {
         commands::print_error(&error);

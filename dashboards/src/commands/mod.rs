@@ -5,6 +5,7 @@
 mod check;
 mod export;
 mod generate;
+mod import;
 mod list;
 
 use std::io::Write as _;
@@ -17,6 +18,7 @@ use clap::Args;
 pub use check::{CheckArgs, check};
 pub use export::{ExportArgs, export};
 pub use generate::{GenerateArgs, generate};
+pub use import::{ImportArgs, import};
 pub use list::list;
 
 /// Which boards a command is about.
