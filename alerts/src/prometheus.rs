@@ -114,6 +114,13 @@ impl Prometheus {
         Ok(result(&self.ask("query_range", &wanted).await?))
     }
 
+    /// Its host and port, for people: no path and no credential.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let host = self.base.host_str().unwrap_or_default();
+        self.base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
     async fn ask(&self, path: &str, wanted: &[(&str, &str)]) -> Result<Value, AskError> {
         let mut url = self.base.clone();
         let root = url.path().trim_end_matches('/').to_owned();

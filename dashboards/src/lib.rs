@@ -2,8 +2,8 @@
 //!
 //! [`boards::all`] declares every board once. Everything else is a projection of it: the JSON
 //! files that Grafana reads, ConfigMaps and a provisioning folder ([`export`]), what is put into a
-//! running Grafana ([`grafana`]), the table of panels in the monitoring guide ([`guide`]), and panels
-//! filled from a Prometheus ([`live`]).
+//! running Grafana ([`grafana`]), the table of panels in the monitoring guide ([`guide`]), panels
+//! filled from a Prometheus ([`live`]), and pages that draw those ([`preview`]).
 //!
 //! A query is written without `job` and `instance`: [`query::for_board`] adds them to every
 //! selector, so that none is forgotten. A board has a panel for each alert that names it, whether
@@ -17,4 +17,5 @@ pub mod export;
 pub mod grafana;
 pub mod guide;
 pub mod live;
+pub mod preview;
 pub mod query;

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use dashboards::commands::{self, BoardArgs, CheckArgs, ExportArgs, GenerateArgs, ImportArgs};
+use dashboards::commands::{
+    self, BoardArgs, CheckArgs, ExportArgs, GenerateArgs, ImportArgs, PreviewArgs,
+};
 
 /// Grafana boards of the sequencer and its sidecar, generated from the metric catalogue.
 #[derive(Parser)]
@@ -25,6 +27,8 @@ enum Command {
     Check(CheckArgs),
     /// Put every board into a Grafana and say what changed
     Import(ImportArgs),
+    /// Draw every board from a Prometheus, as pages that need neither Grafana nor a network
+    Preview(PreviewArgs),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -35,6 +39,7 @@ async fn main() -> ExitCode {
         Command::Export(arguments) => commands::export(&arguments),
         Command::Check(arguments) => commands::check(&arguments).await,
         Command::Import(arguments) => commands::import(&arguments).await,
+        Command::Preview(arguments) => commands::preview(&arguments).await,
     };
     done.unwrap_or_else(|error| {
         commands::print_error(&error);

@@ -7,6 +7,7 @@ mod export;
 mod generate;
 mod import;
 mod list;
+mod preview;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub use export::{ExportArgs, export};
 pub use generate::{GenerateArgs, generate};
 pub use import::{ImportArgs, import};
 pub use list::list;
+pub use preview::{PreviewArgs, preview};
 
 /// Which boards a command is about.
 #[derive(Args, Clone, Debug, Default)]
