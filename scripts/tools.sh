@@ -239,7 +239,7 @@ prometheus_tools() {
         if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
             say "unpacking prometheus and promtool"
             make_work
-            if unpacks promtool prometheus; then
+            if unpack_newest_prometheus || unpack_system_prometheus; then
                 rm -rf "$kept"
                 mv -T "$work/usr/bin" "$kept" 2>/dev/null || mv "$work/usr/bin" "$kept"
             fi
@@ -254,58 +254,48 @@ prometheus_tools() {
     fi
 }
 
-# Alertmanager and amtool likewise; Debian gives the server a longer name.
+# Alertmanager and amtool as a system package: Debian's reads its templates from where they were
+# installed. Debian gives the server a longer name.
 alertmanager_tools() {
-    local kept=$CACHE/alertmanager-$PLATFORM program
-    for program in alertmanager prometheus-alertmanager; do
-        if at_least "$(version_of $program --version)" "$ALERTMANAGER_FLOOR" &&
-            at_least "$(version_of amtool --version)" "$ALERTMANAGER_FLOOR"; then return; fi
-    done
-    if ! at_least "$(version_of "$kept/alertmanager" --version)" "$ALERTMANAGER_FLOOR"; then
-        if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
-            say "unpacking alertmanager and amtool"
-            make_work
-            if unpacks amtool prometheus-alertmanager; then
-                mv "$work/usr/bin/prometheus-alertmanager" "$work/usr/bin/alertmanager"
-                rm -rf "$kept"
-                mv -T "$work/usr/bin" "$kept" 2>/dev/null || mv "$work/usr/bin" "$kept"
-            fi
-            drop_work
-        fi
+    if has_alertmanager; then return; fi
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing Alertmanager"
+        apt-get -qq update >&2 || true
+        as_root_apt prometheus-alertmanager || true
     fi
-    if at_least "$(version_of "$kept/alertmanager" --version)" "$ALERTMANAGER_FLOOR"; then
-        place "$kept/alertmanager" "$kept/amtool"
-    else
+    if ! has_alertmanager; then
         missing "alertmanager $ALERTMANAGER_FLOOR or newer" \
             "Install it (Debian: apt-get install prometheus-alertmanager, macOS: brew install alertmanager)."
     fi
 }
 
-# unpacks TOOL SERVER: both programs in $work/usr/bin, out of packages of these names. In older
-# releases the server's package carries the tool.
-unpacks() {
-    unpack_newest "$@" || unpack_system "$2" || return 1
-    [ -x "$work/usr/bin/$1" ] && [ -x "$work/usr/bin/$2" ]
+has_alertmanager() {
+    local program
+    at_least "$(version_of amtool --version)" "$ALERTMANAGER_FLOOR" || return 1
+    for program in alertmanager prometheus-alertmanager; do
+        if at_least "$(version_of $program --version)" "$ALERTMANAGER_FLOOR"; then return; fi
+    done
+    return 1
 }
 
-# Debian's newest packages (the releases our users run) need no newer libc than the system's. They
-# are read through a package list of our own beside the system's, from the same mirror.
-unpack_newest() {
-    local mirror package key=/usr/share/keyrings/debian-archive-keyring.gpg
+# Debian's newest package (the long-term release our users run) needs no newer libc than the
+# system's. It is read through a package list of our own beside the system's, from the same mirror.
+unpack_newest_prometheus() {
+    local mirror key=/usr/share/keyrings/debian-archive-keyring.gpg
     # shellcheck disable=SC2016 # apt's own format variable
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
         grep -E '/debian/?$' | head -n 1) || return 1
     if [ ! -r $key ]; then return 1; fi
     printf 'deb [signed-by=%s] %s sid main\n' "$key" "$mirror" >"$work/sources.list"
     mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
-    private_apt update || return 1
-    for package in "$@"; do private_apt download "$package" || true; done
-    unpack_packages && [ -x "$work/usr/bin/$1" ] && [ -x "$work/usr/bin/$2" ]
+    private_apt update && private_apt download prometheus && private_apt download promtool &&
+        unpack
 }
 
-unpack_system() { # PACKAGE
+# Older releases carry promtool inside the prometheus package.
+unpack_system_prometheus() {
     if [ "$(id -u)" = 0 ]; then apt-get -qq update >&2 || true; fi
-    (cd "$work" && rm -f ./*.deb && apt-get -qq download "$1" >&2) && unpack_packages
+    (cd "$work" && rm -f ./*.deb && apt-get -qq download prometheus >&2) && unpack
 }
 
 private_apt() {
@@ -315,6 +305,10 @@ private_apt() {
         -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false \
         -o APT::Update::Post-Invoke-Success::= -o APT::Sandbox::User=root "$@" \
         >"$work/apt.log" 2>&1)
+}
+
+unpack() {
+    unpack_packages && [ -x "$work/usr/bin/promtool" ] && [ -x "$work/usr/bin/prometheus" ]
 }
 
 unpack_packages() {

@@ -19,7 +19,9 @@ pub fn panels(set: &RuleSet) -> String {
             let _ = writeln!(text, "| panel | what it shows | good |\n|---|---|---|");
             for panel in row.panels.iter().filter(|panel| panel.kind != Kind::Text) {
                 let (title, meaning, good) = (&panel.title, &panel.meaning, &panel.good);
-                let _ = writeln!(text, "| {title} | {meaning} | {good} |");
+                let empty = panel.empty().map(|reason| format!("; empty while {reason}"));
+                let empty = empty.unwrap_or_default();
+                let _ = writeln!(text, "| {title} | {meaning} | {good}{empty} |");
             }
         }
     }

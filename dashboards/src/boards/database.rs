@@ -10,10 +10,13 @@ use catalog::sidecar::{
     SQLITE_FREELIST, SQLITE_PAGE, SQLITE_QUICK_CHECK_OK, SQLITE_WAL, STORE_LAST_LOOK,
 };
 
-use super::{heatmap, lines, plain, stacked, stat};
+use super::{empty_when, heatmap, lines, plain, stacked, stat};
 use crate::builder::threshold::{CRITICAL, GOOD, NEUTRAL};
 use crate::builder::{Board, Panel, Unit};
 use crate::query::{heat, quantile, quantiles, rate, sum};
+
+const NOT_SQLITE: &str = "the store is not embedded, or the sidecar is not told where it is";
+const NOT_POSTGRES: &str = "the store is not PostgreSQL, or the sidecar is not told where it is";
 
 pub(super) fn board(set: &RuleSet) -> Board {
     Board::new(
@@ -23,8 +26,8 @@ pub(super) fn board(set: &RuleSet) -> Board {
     )
     .row("Connections", connections(set))
     .row("Operations", operations(set))
-    .row("Embedded store (SQLite)", embedded(set))
-    .row("PostgreSQL", postgres(set))
+    .row("Embedded store (SQLite)", empty_when(NOT_SQLITE, embedded(set)))
+    .row("PostgreSQL", empty_when(NOT_POSTGRES, postgres(set)))
 }
 
 fn connections(set: &RuleSet) -> Vec<Panel> {
@@ -115,11 +118,12 @@ fn embedded(set: &RuleSet) -> Vec<Panel> {
         .query(&format!("time() - {}", plain(&STORE_LAST_LOOK)), "{{instance}}"),
         stat(
             "Integrity",
-            "Result of the last integrity check that was asked for; nothing before the first.",
+            "Result of the last integrity check that was asked for.",
             "sound",
             "WitnessViolation",
         )
         .query(&plain(&SQLITE_QUICK_CHECK_OK), "{{instance}}")
+        .empty_when("no integrity check was asked for")
         .states(&[(1.0, "sound", GOOD), (0.0, "damaged", CRITICAL)]),
         stat(
             "Page size",

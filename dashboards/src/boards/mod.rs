@@ -68,6 +68,14 @@ fn gauge(title: &str, meaning: &str, good: &str, runbook: &str) -> Panel {
     Panel::new(Kind::Gauge, title, meaning, good, runbook)
 }
 
+/// Panels that have nothing to show while this is so.
+fn empty_when(reason: &'static str, panels: Vec<Panel>) -> Vec<Panel> {
+    panels.into_iter().map(|panel| panel.empty_when(reason)).collect()
+}
+
+/// While every process shows what it should, a panel of those that do not is empty.
+const NOTHING_LACKS: &str = "no process lacks metrics of its own";
+
 /// A family of gauges as it is.
 fn plain(metric: &Metric) -> String {
     alerts::promql::series(metric, &[])

@@ -12,7 +12,7 @@ use catalog::sidecar::{
     self, CANARY_SUCCESS, WITNESS_LAG_EVENTS, WITNESS_LAST_POLL, WITNESS_OPEN_VIOLATIONS,
 };
 
-use super::{gauge, lines, plain, stat};
+use super::{NOTHING_LACKS, gauge, lines, plain, stat};
 use crate::builder::threshold::{CRITICAL, GOOD, NEUTRAL};
 use crate::builder::{Board, Kind, Panel, Unit};
 use crate::query::{increase, mean, quantile, quantiles, rate, sum, top};
@@ -223,7 +223,8 @@ fn processes(set: &RuleSet) -> Vec<Panel> {
             .states(&[(1.0, "ready", GOOD), (0.0, "not ready", CRITICAL)]),
         Panel::of_alerts(set, "File descriptors in use", &["SequencerFileDescriptorsNearLimit"]),
         Panel::of_alerts(set, "Families that are missing", &["SequencerMetricsAbsent"])
-            .good("empty: an instance shows here only while it lacks metrics of its own"),
+            .good("empty")
+            .empty_when(NOTHING_LACKS),
         Panel::of_alerts(set, "Alerting works", &["Watchdog"])
             .good("always there; the service that gets this alert pages when it stops"),
         stat(

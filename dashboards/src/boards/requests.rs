@@ -93,7 +93,8 @@ fn latency(set: &RuleSet) -> Vec<Panel> {
             "SequencerHighLatency",
         )
         .unit(Unit::Seconds)
-        .queries(quantiles(&STREAM_FIRST_BYTE, &[])),
+        .queries(quantiles(&STREAM_FIRST_BYTE, &[]))
+        .empty_when("nobody opens a live stream"),
         Panel::of_alerts(set, "P95 by instance", &["SequencerHighLatency"]),
         Panel::of_alerts(set, "P99 by instance", &["SequencerLatencyAboveSla"]),
     ]

@@ -86,7 +86,8 @@ fn limits(set: &RuleSet) -> Vec<Panel> {
             "SequencerRateLimitedHeavily",
         )
         .coloured(WARNING)
-        .query(&top(&sum("tenant", &increase(&TENANT_RATE_LIMITED, &[], "1h"))), "{{tenant}}"),
+        .query(&top(&sum("tenant", &increase(&TENANT_RATE_LIMITED, &[], "1h"))), "{{tenant}}")
+        .empty_when("no tenant meets its limit"),
         stacked(
             "Shed requests by reason",
             "Requests a second refused with 503 to protect the process.",

@@ -10,7 +10,7 @@ use catalog::sidecar::{
     SEQUENCER_THREADS, SEQUENCER_UP, SYSTEM_MEMORY_AVAILABLE, SYSTEM_MEMORY_TOTAL,
 };
 
-use super::{lines, plain, stacked, stat, timeline, witness};
+use super::{NOTHING_LACKS, lines, plain, stacked, stat, timeline, witness};
 use crate::builder::threshold::{CRITICAL, GOOD, NEUTRAL, WARNING};
 use crate::builder::{Board, Panel, Unit};
 use crate::query::{quantile, rate, sum};
@@ -90,7 +90,8 @@ fn checks(set: &RuleSet) -> Vec<Panel> {
             set,
             "Time left of certificates",
             &["SequencerTlsCertificateExpiring", "SequencerTlsCertificateEnding"],
-        ),
+        )
+        .empty_when("no certificate is named in TLS_CERTIFICATES"),
     ]
 }
 
@@ -172,7 +173,8 @@ fn process(set: &RuleSet) -> Vec<Panel> {
         )
         .size(8, 8)
         .unit(Unit::Ratio)
-        .query(&plain(&MEMORY_PRESSURE), "{{instance}}"),
+        .query(&plain(&MEMORY_PRESSURE), "{{instance}}")
+        .empty_when("the kernel has no figures of pressure"),
         lines(
             "Memory of the machine",
             "Memory of the machine, and what could be given out without swapping.",
@@ -212,7 +214,8 @@ fn itself(set: &RuleSet) -> Vec<Panel> {
             .states(&[(1.0, "all answer", GOOD), (0.0, "one is missing", WARNING)])
             .size(8, 6),
         Panel::of_alerts(set, "Sidecars without metrics", &["SidecarMetricsAbsent"])
-            .good("empty: a sidecar shows here only while it lacks metrics of its own")
+            .good("empty")
+            .empty_when(NOTHING_LACKS)
             .size(8, 6),
         lines(
             "CPU of the sidecar",

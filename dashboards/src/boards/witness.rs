@@ -33,21 +33,23 @@ fn state(set: &RuleSet) -> Vec<Panel> {
         .coloured_by(set, &["WitnessViolation"]),
         figure(
             "Last violation",
-            "When the last violation was found; nothing before the first.",
+            "When the last violation was found.",
             "nothing",
             "WitnessViolation",
         )
         .unit(Unit::FromNow)
         .coloured(CRITICAL)
-        .query(&since(&WITNESS_LAST_VIOLATION), "{{instance}}"),
+        .query(&since(&WITNESS_LAST_VIOLATION), "{{instance}}")
+        .empty_when("there was no violation"),
         figure(
             "Whole history read",
-            "When the whole history was last read again to its end; nothing before the first time.",
+            "When the whole history was last read again to its end.",
             "not longer ago than it takes",
             "WitnessLagging",
         )
         .unit(Unit::FromNow)
-        .query(&since(&WITNESS_AUDIT_COMPLETED), "{{instance}}"),
+        .query(&since(&WITNESS_AUDIT_COMPLETED), "{{instance}}")
+        .empty_when("the history was not read to its end yet"),
         figure(
             "Streams watched",
             "Streams that the witness follows.",

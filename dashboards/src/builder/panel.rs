@@ -1,7 +1,7 @@
 //! One panel: what it asks, what it means and how it looks.
 
 use alerts::overrides::RuleSet;
-use alerts::rule::{Comparison, Guard, Rule, duration};
+use alerts::rule::{self, Comparison, Guard, Rule, duration};
 
 use super::threshold::{self, Colour, GOOD, Step};
 use super::unit::Unit;
@@ -190,20 +190,27 @@ impl Panel {
         self
     }
 
-    /// Why every query so far may have no data while all is well.
+    /// Why every query without a reason yet may have no data while all is well: "empty while …".
     #[must_use]
     pub fn empty_when(mut self, reason: &'static str) -> Self {
         for query in &mut self.queries {
-            query.empty_when = Some(reason);
+            query.empty_when.get_or_insert(reason);
         }
         self
     }
 
-    /// The colours of these alerts, on a panel that shows something near to what they measure.
+    /// The colours of these alerts, on a panel that shows something near to what they measure. A
+    /// colour begins at its number, an alert fires above it: of things that are counted, half a one
+    /// more is above.
     #[must_use]
     pub fn coloured_by(mut self, set: &RuleSet, names: &[&str]) -> Self {
         let rules: Vec<&Rule> = names.iter().map(|name| named(set, name)).collect();
         self.steps = threshold::steps(&rules);
+        if rules.iter().all(|rule| rule.unit == rule::Unit::Count) {
+            for step in &mut self.steps {
+                step.value = step.value.map(|number| number + 0.5);
+            }
+        }
         self
     }
 
@@ -233,7 +240,18 @@ impl Panel {
     pub fn description(&self, set: &RuleSet) -> String {
         let link = |name: &String| format!("[{name}]({}/{name})", set.runbooks_url);
         let links: Vec<String> = self.runbooks.iter().map(link).collect();
-        format!("{}\n\nGood: {}.\n\nRunbook: {}", self.meaning, self.good, links.join(", "))
+        let empty = self.empty().map(|reason| format!("\n\nEmpty while {reason}."));
+        let (meaning, good, links) = (&self.meaning, &self.good, links.join(", "));
+        let empty = empty.unwrap_or_default();
+        format!("{meaning}\n\nGood: {good}.{empty}\n\nRunbook: {links}")
+    }
+
+    /// Why the whole panel may have no data while all is well.
+    #[must_use]
+    pub fn empty(&self) -> Option<&'static str> {
+        let mut reasons = self.queries.iter().map(|query| query.empty_when);
+        let first = reasons.next()??;
+        reasons.all(|reason| reason == Some(first)).then_some(first)
     }
 }
 

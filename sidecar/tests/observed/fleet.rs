@@ -12,9 +12,14 @@ use crate::prometheus::Prometheus;
 use crate::proxy::Proxy;
 use crate::stack::{Sequencer, Sidecar, sqlite_url};
 use crate::tls::certificate;
+use crate::writer::Writer;
 
 /// The witness and the checks in fast motion.
 const QUICK: &[&str] = &["--witness-poll-secs=0.2", "--witness-audit-events-per-second=100000"];
+/// A witness that takes seconds for the history that it finds.
+const SLOW: &str = "--witness-cpu-cores=0.05";
+/// Batches of 1,000 events.
+const HISTORY_BATCHES: usize = 5;
 /// A sequencer whose limits are near.
 const NARROW: &[&str] = &[
     "--max-stream-subscribers=1",
@@ -51,15 +56,20 @@ pub(crate) struct Fleet {
 }
 
 impl Pair {
-    fn start(folder: TempDir, database_url: &str, flags: &[&str], beside: &[&str]) -> Self {
+    fn start(folder: TempDir, database_url: &str, flags: &[&str]) -> Self {
         let sequencer = Sequencer::start_over(database_url, folder.path(), flags);
+        Self::beside(sequencer, folder, database_url, &[])
+    }
+
+    /// A sidecar with these flags beside a sequencer.
+    fn beside(sequencer: Sequencer, folder: TempDir, database_url: &str, flags: &[&str]) -> Self {
         let (api, operations) = (&sequencer.url, &sequencer.operations_url);
         let own = [
             format!("--data-dir={}", folder.path().display()),
             format!("--database-url={database_url}"),
         ];
         let own = own.iter().map(String::as_str);
-        let flags: Vec<&str> = own.chain(QUICK.iter().chain(beside).copied()).collect();
+        let flags: Vec<&str> = own.chain(QUICK.iter().chain(flags).copied()).collect();
         let sidecar = Sidecar::start(folder.path(), api, operations, &flags);
         Self { folder, sequencer, sidecar }
     }
@@ -76,7 +86,13 @@ impl Fleet {
         let folder = tempfile::tempdir().unwrap();
         let tls = format!("--tls-certificates={}", certificate(folder.path(), 300));
         let store = sqlite_url(folder.path());
-        let embedded = Pair::start(folder, &store, NARROW, &[&tls]);
+        let sequencer = Sequencer::start_over(&store, folder.path(), NARROW);
+        // History that its witness has to work through, slowly.
+        let writer = Writer::register(&sequencer).await;
+        for _ in 0..HISTORY_BATCHES {
+            writer.post(1_000).await;
+        }
+        let embedded = Pair::beside(sequencer, folder, &store, &[&tls, SLOW]);
 
         let settings = |_: &Path| {
             vec![
@@ -94,8 +110,8 @@ impl Fleet {
         let (direct, carried) = (database.port().to_string(), line.address().port().to_string());
         let behind_line = database_url.replace(&direct, &carried);
         let folder = || tempfile::tempdir().unwrap();
-        let replica = Pair::start(folder(), &behind_line, IMPATIENT, &[]);
-        let other = Pair::start(folder(), &database_url, ORDERLY, &[]);
+        let replica = Pair::start(folder(), &behind_line, IMPATIENT);
+        let other = Pair::start(folder(), &database_url, ORDERLY);
         let prometheus = watched(&[&embedded, &replica, &other]);
         Self {
             embedded,
@@ -121,7 +137,10 @@ fn watched(pairs: &[&Pair]) -> Prometheus {
     for (place, default) in ["127.0.0.1:8081", "127.0.0.1:9091"].into_iter().enumerate() {
         let line = config.lines().find(|line| line.ends_with(default)).unwrap().to_owned();
         let targets = pairs.iter().map(|pair| line.replace(default, pair.targets()[place]));
-        config = config.replace(&line, &targets.collect::<Vec<_>>().join("\n"));
+        // Something else listens where a process of ours should: it answers, without our metrics.
+        let alien = line.replace(default, "ADDRESS");
+        let targets: Vec<String> = targets.chain([alien]).collect();
+        config = config.replace(&line, &targets.join("\n"));
     }
     // As the operator does: the target has a label of its own with the name of one of ours.
     let foreign = "  relabel_configs:\n  - target_label: service\n    replacement: foreign\n";
