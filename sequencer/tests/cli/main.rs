@@ -4,6 +4,7 @@
 mod beside;
 mod drain;
 mod keys;
+mod observe;
 #[path = "../support/otlp.rs"]
 #[allow(dead_code, reason = "shared with the API tests, which use all of it")]
 mod otlp;

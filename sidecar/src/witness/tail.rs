@@ -26,7 +26,7 @@ const MAX_LOADED: usize = 32;
 const FIRST_PAGE: u32 = 250;
 /// Longest time that something verified is not written down.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
-/// How much the speed of the last round counts.
+/// How much the speed that was last reckoned counts.
 const SMOOTHING: f64 = 0.3;
 
 /// The loop.
@@ -38,6 +38,9 @@ pub(super) struct Tail {
     turn: Option<Stream>,
     /// Events a second while it works.
     speed: f64,
+    /// Events done, and the time that took, since the speed was last reckoned: a round may be too
+    /// short, or the witness too slow, for one of them to tell.
+    worked: (u64, Duration),
     /// Whether the streams that are remembered were put among those that are followed.
     has_recalled: bool,
     /// Rounds begun.
@@ -120,6 +123,7 @@ impl Tail {
             loaded,
             turn: None,
             speed: 0.0,
+            worked: (0, Duration::ZERO),
             has_recalled: false,
             rounds: 0,
             holes: 0,
@@ -178,13 +182,23 @@ impl Tail {
                 break;
             }
         }
-        let done = self.done_events().saturating_sub(before);
+        self.reckon(self.done_events().saturating_sub(before), started.elapsed());
+        worked
+    }
+
+    /// A round that did nothing tells nothing; a few events tell more of the network than of speed.
+    fn reckon(&mut self, done: u64, took: Duration) {
+        if done == 0 {
+            return;
+        }
+        self.worked = (self.worked.0 + done, self.worked.1 + took);
+        let (done, took) = self.worked;
         if done >= u64::from(MAX_PAGE) {
-            let now = as_f64(done) / started.elapsed().as_secs_f64();
+            let now = as_f64(done) / took.as_secs_f64();
             let is_first = self.speed == 0.0;
             self.speed += (now - self.speed) * if is_first { 1.0 } else { SMOOTHING };
+            self.worked = (0, Duration::ZERO);
         }
-        worked
     }
 
     /// A refusal of one stream is no reason to leave the others.
