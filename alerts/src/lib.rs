@@ -2,7 +2,8 @@
 //!
 //! [`rules::all`] declares every alert once. Everything else is a projection of it: the rule files
 //! for Prometheus, the PrometheusRule resource, examples for Prometheus and Alertmanager
-//! ([`render`]), the tables of the monitoring guide ([`guide`]), and, from their own crates, panels with threshold lines and the headers of runbooks.
+//! ([`render`]), the tables of the monitoring guide ([`guide`]), and, from their own crates, panels
+//! with threshold lines and the headers of runbooks.
 //!
 //! This crate loads nothing into a server: [`prometheus`] is only asked.
 

@@ -77,7 +77,10 @@ fn machine_memory_bytes() -> Option<u64> {
 }
 
 fn memory_pressure_ratio() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/pressure/memory").ok()?;
+    pressure_ratio(&std::fs::read_to_string("/proc/pressure/memory").ok()?)
+}
+
+fn pressure_ratio(text: &str) -> Option<f64> {
     let some = text.lines().find_map(|line| line.strip_prefix("some "))?;
     let percent = some.split_whitespace().find_map(|field| field.strip_prefix("avg60="))?;
     percent.parse::<f64>().ok().map(|percent| percent / 100.0)
@@ -86,6 +89,14 @@ fn memory_pressure_ratio() -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kernels_pressure_is_read() {
+        let text = "some avg10=9.00 avg60=12.50 avg300=1.00 total=7\n\
+                    full avg10=0.00 avg60=3.00 avg300=0.00 total=1\n";
+        assert_eq!(pressure_ratio(text), Some(0.125));
+        assert_eq!(pressure_ratio(""), None);
+    }
 
     #[test]
     fn inactive_file_pages_are_found_in_both_versions() {

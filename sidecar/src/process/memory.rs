@@ -110,7 +110,10 @@ fn read(folder: &Path, version: &Version, machine_bytes: u64) -> Option<GroupMem
 
 /// Share of the last 60 s in which a task waited for memory; none where the kernel does not say.
 pub(crate) fn pressure_ratio() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/pressure/memory").ok()?;
+    pressure(&std::fs::read_to_string("/proc/pressure/memory").ok()?)
+}
+
+fn pressure(text: &str) -> Option<f64> {
     let some = text.lines().find_map(|line| line.strip_prefix("some "))?;
     let percent = some.split_whitespace().find_map(|field| field.strip_prefix("avg60="))?;
     percent.parse::<f64>().ok().map(|percent| percent / 100.0)
@@ -148,6 +151,14 @@ mod tests {
         let found = nearest(&inner, &version, 10_000).unwrap();
         assert_eq!((found.used_bytes, found.limit_bytes), (900, Some(1_000)));
         assert_eq!(nearest(&inner, &version, 1_000).unwrap().limit_bytes, None, "no real limit");
+    }
+
+    #[test]
+    fn pressure_is_read_as_the_kernel_writes_it() {
+        let text = "some avg10=9.00 avg60=12.50 avg300=1.00 total=7\n\
+                    full avg10=0.00 avg60=3.00 avg300=0.00 total=1\n";
+        assert_eq!(pressure(text), Some(0.125));
+        assert_eq!(pressure("full avg60=3.00\n"), None);
     }
 
     #[test]

@@ -18,6 +18,8 @@ const fn still(expr: &'static str, moved_by: &'static str) -> Still {
 /// All of them.
 pub(crate) const STILL: &[Still] = &[
     still("sidecar_clock_skew_seconds", "a_clock_that_is_set_is_said_until_it_is_right_again"),
+    still("sidecar_memory_pressure", "pressure_is_read_as_the_kernel_writes_it"),
+    still("sequencer_memory_pressure", "the_kernels_pressure_is_read"),
     still("kind=\"rollback\"", "an_end_that_was_cut_off_is_a_rollback"),
     still("sqlite_freelist_bytes", "the_figures_are_what_sqlite_itself_says"),
 ];
