@@ -10,8 +10,9 @@ const TEMPLATE: &str = include_str!("page/page.html");
 const STYLES: [&str; 2] =
     [include_str!("../../../assets/uplot/uPlot.min.css"), include_str!("page/style.css")];
 /// In the order in which they need each other; the first is not ours.
-const SCRIPTS: [&str; 13] = [
+const SCRIPTS: [&str; 14] = [
     include_str!("../../../assets/uplot/uPlot.iife.min.js"),
+    include_str!("../../../assets/dom.js"),
     include_str!("page/dom.js"),
     include_str!("page/format.js"),
     include_str!("page/chart.js"),

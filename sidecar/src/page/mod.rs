@@ -12,8 +12,9 @@ use sha2::{Digest as _, Sha256};
 use warp::http::HeaderValue;
 
 /// Every script of the status page, in the order in which they need each other.
-const SCRIPTS: [&str; 6] = [
+const SCRIPTS: [&str; 7] = [
     include_str!("../../../assets/uplot/uPlot.iife.min.js"),
+    include_str!("../../../assets/dom.js"),
     include_str!("status/dom.js"),
     include_str!("status/format.js"),
     include_str!("status/charts.js"),
