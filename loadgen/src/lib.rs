@@ -3,4 +3,25 @@
 //!
 //! A run ends as a [`record::Record`], from which every report is a projection.
 
+pub mod caller;
+pub mod cast;
+pub mod engine;
+pub mod environment;
+pub mod known;
+pub mod ledger;
+pub mod numbers;
+pub mod pacer;
+pub mod preflight;
+pub mod process;
+pub mod profile;
 pub mod record;
+pub mod recorder;
+pub mod route;
+pub mod run;
+pub mod scenario;
+pub mod serve;
+pub mod signer;
+pub mod threshold;
+pub mod verdict;
+pub mod view;
+pub mod watch;
