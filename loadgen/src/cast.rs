@@ -108,6 +108,15 @@ impl Cast {
         Ok(Self { tenant_id, agents, streams: (0..events.streams).map(stream).collect() })
     }
 
+    /// Agents whose keys nobody knows, for targets that check none.
+    #[must_use]
+    pub fn of_strangers(events: &Events) -> Self {
+        let tenant_id = Uuid::new_v4();
+        let stream = |_| Stream { tenant_id, store_id: Uuid::new_v4() };
+        let agents = (0..events.agents).map(|_| Agent::new().0).collect();
+        Self { tenant_id, agents, streams: (0..events.streams).map(stream).collect() }
+    }
+
     /// Ends the keys; gives how many the target ended. Events signed with them stay good.
     pub async fn revoke(&self, caller: &Caller) -> usize {
         let mut ended = 0;

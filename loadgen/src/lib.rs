@@ -3,10 +3,13 @@
 //!
 //! A run ends as a [`record::Record`], from which every report is a projection.
 
+pub mod calibrate;
 pub mod caller;
 pub mod cast;
+pub mod commands;
 pub mod engine;
 pub mod environment;
+pub mod interrupt;
 pub mod known;
 pub mod ledger;
 pub mod numbers;
@@ -20,6 +23,7 @@ pub mod route;
 pub mod run;
 pub mod scenario;
 pub mod serve;
+pub mod session;
 pub mod signer;
 pub mod threshold;
 pub mod verdict;

@@ -11,6 +11,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -87,8 +88,9 @@ const FORMAT: u32 = 1;
 
 /// Writes a ledger from a thread of its own.
 pub struct Writer {
-    entries: Option<SyncSender<Entry>>,
-    thread: Option<JoinHandle<anyhow::Result<u64>>>,
+    /// Taken when the ledger is closed; what comes later is not written.
+    entries: RwLock<Option<SyncSender<Entry>>>,
+    thread: Mutex<Option<JoinHandle<anyhow::Result<u64>>>>,
     acknowledged: AtomicU64,
     path: PathBuf,
 }
@@ -107,8 +109,8 @@ impl Writer {
         let (entries, queue) = sync_channel(QUEUE);
         let thread = std::thread::spawn(move || write_all(file, &queue));
         let acknowledged = AtomicU64::new(0);
-        let (entries, thread, path) = (Some(entries), Some(thread), path.to_owned());
-        Ok(Self { entries, thread, acknowledged, path })
+        let (entries, thread) = (RwLock::new(Some(entries)), Mutex::new(Some(thread)));
+        Ok(Self { entries, thread, acknowledged, path: path.to_owned() })
     }
 
     /// Where it is.
@@ -119,9 +121,12 @@ impl Writer {
 
     /// Adds an entry.
     pub fn add(&self, entry: Entry) {
-        self.acknowledged.fetch_add(1, Ordering::Relaxed);
-        // A writer that has failed says so when it is closed.
-        let _ = self.entries.as_ref().map(|entries| entries.send(entry));
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entries) = entries.as_ref() {
+            self.acknowledged.fetch_add(1, Ordering::Relaxed);
+            // A writer that has failed says so when it is closed.
+            let _ = entries.send(entry);
+        }
     }
 
     /// Entries so far.
@@ -134,9 +139,10 @@ impl Writer {
     ///
     /// # Errors
     /// When the file could not be written.
-    pub fn close(mut self) -> anyhow::Result<u64> {
-        drop(self.entries.take());
-        let thread = self.thread.take().context("a ledger is closed once")?;
+    pub fn close(&self) -> anyhow::Result<u64> {
+        drop(self.entries.write().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = thread.context("a ledger is closed once")?;
         let written = thread.join().map_err(|_| anyhow::anyhow!("the ledger's writer panicked"))?;
         written.with_context(|| format!("cannot write {}", self.path.display()))
     }
