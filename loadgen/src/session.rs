@@ -38,6 +38,12 @@ use crate::watch::{Watched, watch};
 
 /// The file of acknowledged events.
 pub const LEDGER_FILE: &str = "ledger.ndjson";
+/// Time for ending the keys of a run.
+const REVOKE_LIMIT: Duration = Duration::from_secs(3);
+/// Time for reading back from a target that gave no answer any more.
+const SILENT_LIMIT: Duration = Duration::from_secs(5);
+/// Time for reading back otherwise: an hour's worth of events.
+const READ_LIMIT: Duration = Duration::from_secs(3600);
 /// How often the generator measures its own delay in a closed profile.
 const PROBE_EVERY: Duration = Duration::from_millis(10);
 
@@ -212,7 +218,8 @@ impl Session {
         let unsent = engine.is_open().then(|| engine.not_taken(seen.load));
         let (ledger, unread) = self.read_back(engine, interrupt, &mut seen).await;
         if self.agents.is_none() {
-            let revoked = engine.run.cast.revoke(&engine.run.caller).await;
+            let revoking = engine.run.cast.revoke(&engine.run.caller);
+            let revoked = tokio::time::timeout(REVOKE_LIMIT, revoking).await.unwrap_or(0);
             let all = engine.run.cast.agents.len();
             if revoked < all {
                 notes.push(format!("{} of {all} agent keys were not revoked.", all - revoked));
@@ -257,9 +264,16 @@ impl Session {
             return (Some(unread), None);
         }
         say(&format!("reading {acknowledged} acknowledged events back"));
+        let limit = if seen.stop.as_ref().is_some_and(|stop| stop.verdict == Verdict::Invalid) {
+            SILENT_LIMIT
+        } else {
+            READ_LIMIT
+        };
         let reading = async {
             let ledger = Ledger::read(&path)?;
-            verify::verify(&ledger, &run.caller).await
+            let verified = tokio::time::timeout(limit, verify::verify(&ledger, &run.caller)).await;
+            let seconds = limit.as_secs();
+            verified.unwrap_or_else(|_| anyhow::bail!("the log was not read back in {seconds} s"))
         };
         match interrupt.unless(reading).await {
             Some(Ok(summary)) => (Some(summary), None),

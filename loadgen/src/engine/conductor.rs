@@ -20,9 +20,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Time that goose gets to start its first user.
 const START_LIMIT: Duration = Duration::from_secs(15);
 /// Time without a good answer after which nobody is there.
-const SILENCE_LIMIT: Duration = Duration::from_secs(20);
+const SILENCE_LIMIT: Duration = Duration::from_secs(15);
 /// Time for answers under way once a run was ended early.
-const SHORT_DRAIN: Duration = Duration::from_secs(5);
+const SHORT_DRAIN: Duration = Duration::from_secs(3);
 
 /// Why a run ended before its time.
 #[derive(Clone, Debug)]

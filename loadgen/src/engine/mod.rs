@@ -159,7 +159,6 @@ impl Engine {
             "--test-plan",
             &plan,
             "--no-telnet",
-            "--no-websocket",
             "--no-metrics",
             "--no-print-metrics",
             "-qqq",
