@@ -4,9 +4,8 @@ use crate::label::{LoadError, LoadStage};
 use crate::metric::{self, Kind, Label, Metric, closed, program};
 
 /// Seconds from a request to its last byte; the recorder itself is finer.
-const REQUEST_SECONDS: &[f64] = &[
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
-];
+const REQUEST_SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 /// Seconds by which a request leaves too late.
 const LATE_SECONDS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 

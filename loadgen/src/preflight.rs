@@ -234,7 +234,6 @@ pub async fn prefill(run: &Run, profile: &Profile) -> Result<(), Refusal> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -219,8 +219,11 @@ fn announce(session: &Session) {
 fn summary(record: &Record) -> Vec<String> {
     let (totals, response) = (&record.totals, &record.latency.response);
     let milliseconds = |micros: u64| format!("{:.1} ms", micros as f64 / 1e3);
-    let mut lines = vec![
-        format!("verdict    {}", record.verdict.words()),
+    let mut lines = vec![format!("verdict    {}", record.verdict.words())];
+    if record.timeline.is_empty() {
+        return lines;
+    }
+    lines.extend([
         format!(
             "requests   {} answered of {} offered, {:.1}/s; events {}, {:.1}/s",
             totals.answered_requests,
@@ -241,7 +244,7 @@ fn summary(record: &Record) -> Vec<String> {
             milliseconds(record.generator.lateness.p99_us),
             record.generator.cpu_ratio * 100.0
         ),
-    ];
+    ]);
     for error in &record.errors {
         lines.push(format!("error      {} x {}: {}", error.count, error.class, error.example));
     }

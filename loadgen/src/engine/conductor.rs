@@ -263,7 +263,6 @@ fn stages(profile: &Profile, load: f64) -> Vec<Stage> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -73,7 +73,6 @@ impl Ledger {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use uuid::Uuid;
     use ves::Hash32;

@@ -155,7 +155,6 @@ fn worst(threshold: &Threshold, values: impl Iterator<Item = f64>) -> Option<f64
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;

@@ -301,7 +301,7 @@ fn words(expression: &str) -> anyhow::Result<Vec<String>> {
             words.extend(piece.split_whitespace().map(str::to_owned));
         }
     }
-    ensure!(expression.matches('"').count() % 2 == 0, "a quote is not closed");
+    ensure!(expression.matches('"').count().is_multiple_of(2), "a quote is not closed");
     Ok(words)
 }
 
@@ -335,7 +335,6 @@ fn value(text: &str, metric: Metric) -> anyhow::Result<f64> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use proptest::prelude::*;
 

@@ -10,6 +10,7 @@ mod live;
 mod scenarios;
 mod smoke;
 mod targets;
+mod tls;
 mod verdicts;
 
 mod loadgen;
