@@ -2,9 +2,9 @@
 //!
 //! One declaration per metric, in [`sequencer`], [`sidecar`] and [`loadgen`]. Everything else is a
 //! projection of it: the handles that record ([`SequencerMetrics`], [`SidecarMetrics`],
-//! [`LoadgenMetrics`]), the reference table `docs/metrics.md`, and, from their own crates, rules, panels and runbooks, which name a metric
-//! by its Rust symbol. So a renamed metric does not compile, and a scrape that differs from the
-//! catalogue fails a test.
+//! [`LoadgenMetrics`]), the reference table `docs/metrics.md`, and, from their own crates, rules,
+//! panels and runbooks, which name a metric by its Rust symbol. So a renamed metric does not
+//! compile, and a scrape that differs from the catalogue fails a test.
 //!
 //! This crate knows no HTTP, no clock and no file.
 

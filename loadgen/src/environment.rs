@@ -157,7 +157,8 @@ impl Environment {
             && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
         ensure!(
             fits,
-            "{variable} holds no API key: those begin with ss_ and have at least {MIN_KEY_CHARACTERS} characters"
+            "{variable} holds no API key: those begin with ss_ and have at least \
+             {MIN_KEY_CHARACTERS} characters"
         );
         Ok(Key(key))
     }

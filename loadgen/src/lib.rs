@@ -13,6 +13,7 @@ pub mod interrupt;
 pub mod known;
 pub mod ledger;
 pub mod numbers;
+mod outcome;
 pub mod pacer;
 pub mod preflight;
 pub mod process;

@@ -131,7 +131,8 @@ fn not_answered(url: &str, failure: &Failure) -> Refusal {
             "{url} sends callers elsewhere ({failure}); name that address instead"
         )),
         LoadError::Tls => Refusal::configuration(format!(
-            "{url} cannot be trusted ({failure}): renew its certificate, or name its root in ca_file"
+            "{url} cannot be trusted ({failure}): renew its certificate, or name its root in \
+             ca_file"
         )),
         LoadError::ClientError | LoadError::Unauthorized => {
             Refusal::configuration(format!("{url} does not answer as a sequencer ({failure})"))

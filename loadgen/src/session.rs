@@ -1,6 +1,5 @@
 //! The life of one run: look, prepare, load, read back, judge, write down.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +10,6 @@ use anyhow::Context as _;
 use catalog::LoadgenMetrics;
 use catalog::label::LoadStage;
 use tokio_util::sync::CancellationToken;
-use ves::Timestamp;
 
 use crate::caller::Caller;
 use crate::cast::Cast;
@@ -22,17 +20,16 @@ use crate::environment::{Environment, Key};
 use crate::interrupt::Interrupt;
 use crate::known::Known;
 use crate::ledger::{Ledger, Writer, verify};
+use crate::outcome::Outcome;
 use crate::preflight::{self, Refusal, Target};
 use crate::profile::Profile;
-use crate::record::{self, LedgerSummary, Record, SigningMode, Verdict};
+use crate::record::{LedgerSummary, Record, Verdict};
 use crate::recorder::Recorder;
-use crate::recorder::story::Story;
 use crate::run::Run;
 use crate::scenario::Kind;
 use crate::serve::serve;
 use crate::signer::Signer;
-use crate::threshold::{Threshold, judge};
-use crate::verdict::{self, Evidence};
+use crate::threshold::Threshold;
 use crate::view::View;
 use crate::watch::{Watched, watch};
 
@@ -69,20 +66,6 @@ pub struct Session {
     pub view: View,
 }
 
-/// What a run has come to, for its record.
-struct Outcome {
-    started: SystemTime,
-    ended: SystemTime,
-    target: Option<Target>,
-    seen: Seen,
-    unsent: Option<BTreeMap<Kind, u64>>,
-    ledger: Option<LedgerSummary>,
-    unread: Option<String>,
-    signing: record::Signing,
-    watched: Watched,
-    notes: Vec<String>,
-}
-
 impl Session {
     /// Runs, and gives the record, which is written too.
     ///
@@ -108,7 +91,7 @@ impl Session {
             }
         };
         stop.cancel();
-        let record = self.record(outcome, &recorder);
+        let record = outcome.into_record(self, &recorder);
         record.write(&self.out.join("run.json"))?;
         Ok(record)
     }
@@ -285,111 +268,6 @@ impl Session {
             }
         }
     }
-
-    fn record(&self, outcome: Outcome, recorder: &Recorder) -> Record {
-        let story = &outcome.seen.story;
-        let mut thresholds = judge::all(&self.thresholds, story);
-        if let Some((expression, at)) =
-            outcome.seen.stop.as_ref().and_then(|stop| stop.threshold.clone())
-        {
-            let ended = thresholds.iter_mut().find(|one| one.expression == expression);
-            if let Some(ended) = ended {
-                ended.aborted_at_seconds = Some(at);
-            }
-        }
-        let evidence = Evidence {
-            story,
-            unsent: outcome.unsent.as_ref(),
-            batch: self.profile.events.batch as u64,
-            stop: outcome.seen.stop.as_ref(),
-            thresholds: &thresholds,
-            ledger: outcome.ledger.as_ref(),
-            unread: outcome.unread.as_deref(),
-        };
-        let (verdict, reasons) = evidence.verdict();
-        let (sum, totals) = evidence.totals();
-        let (scenarios, routes) = (evidence.scenarios(), evidence.routes());
-        let generator = evidence.generator();
-        let mut versions = outcome.versions();
-        versions.target_build.clone_from(&outcome.watched.build);
-        let overrides = &self.profile.overrides;
-        let mut notes: Vec<String> = overrides
-            .iter()
-            .map(|(name, value)| format!("The command line set {name} to {value}."))
-            .collect();
-        notes.extend(outcome.notes);
-        Record {
-            format: record::FORMAT,
-            verdict,
-            exit_code: verdict.exit_code(),
-            reasons,
-            profile: self.profile.to_record(),
-            environment: self.environment.to_record(),
-            seed: self.seed,
-            versions,
-            started_at: timestamp(outcome.started),
-            ended_at: timestamp(outcome.ended),
-            duration_seconds: outcome
-                .ended
-                .duration_since(outcome.started)
-                .map_or(0.0, |length| length.as_secs_f64()),
-            stages: outcome.seen.stages,
-            timeline: story.timeline(),
-            totals,
-            scenarios,
-            routes,
-            errors: verdict::errors(&sum.counts, |class| recorder.example_of(class)),
-            latency: sum.latency(),
-            curves: verdict::curves(&sum),
-            generator,
-            thresholds,
-            ledger: outcome.ledger,
-            signing: outcome.signing,
-            target_metrics: outcome.watched.series,
-            notes,
-        }
-    }
-}
-
-impl Outcome {
-    /// A run that did not begin.
-    fn refused(refusal: &Refusal, notes: Vec<String>) -> Self {
-        let now = SystemTime::now();
-        let (verdict, reason) = (refusal.verdict, refusal.reason.clone());
-        let stop = Some(Stop { verdict, reason, threshold: None });
-        let (story, stages) = (Story::default(), Vec::new());
-        let note = "The run did not begin.".to_owned();
-        Self {
-            started: now,
-            ended: now,
-            target: None,
-            seen: Seen { story, stages, stop, load: Duration::ZERO },
-            unsent: None,
-            ledger: None,
-            unread: None,
-            signing: record::Signing {
-                mode: SigningMode::None,
-                ahead_events: 0,
-                idle_events: 0,
-                late_events: 0,
-                note,
-            },
-            watched: Watched::default(),
-            notes,
-        }
-    }
-
-    fn versions(&self) -> record::Versions {
-        self.target.as_ref().map(|target| target.versions.clone()).unwrap_or_else(|| {
-            record::Versions {
-                loadgen: env!("CARGO_PKG_VERSION").to_owned(),
-                target: String::new(),
-                target_build: BTreeMap::new(),
-                sequencer_id: String::new(),
-                machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            }
-        })
-    }
 }
 
 /// Requests that the schedules will want, a few more rather than less; of a closed profile, as many
@@ -406,11 +284,6 @@ async fn probe(recorder: Arc<Recorder>) {
         tokio::time::sleep_until(due.into()).await;
         recorder.lateness(due.elapsed());
     }
-}
-
-fn timestamp(time: SystemTime) -> String {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(0)).to_string()
 }
 
 /// Makes the folder of a run.

@@ -36,9 +36,9 @@ fn load() -> Vec<Panel> {
             Kind::Text,
             "How to read this board",
             "Everything here is measured by the sequencer itself. *Offered* is what arrived, \
-             answered in whatever way; a client that gave up before it was heard is not in it. The \
-             row *Load generator* is what the other side measured, while a run lasts and its job is \
-             scraped; every board marks a load test.",
+             answered in whatever way; a client that gave up before it was heard is not in it. \
+             The row *Load generator* is what the other side measured, while a run lasts and its \
+             job is scraped; every board marks a load test.",
             "offered and achieved are one line",
             "SequencerQueueSaturated",
         ),

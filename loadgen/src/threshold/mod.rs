@@ -10,15 +10,17 @@
 //! * with `in any 30s window` it must hold in every window of that length.
 
 pub mod judge;
+mod metric;
 
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use catalog::label::LoadError;
 
 use crate::profile::{Profile, duration};
 use crate::route::{Op, Route};
 use crate::scenario::Kind;
+use metric::Unit;
+pub use metric::{Metric, Quantile};
 
 /// A threshold that can be judged.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,47 +41,6 @@ pub struct Threshold {
     pub is_after_ramp: bool,
     /// When a failure ends the run.
     pub abort_after: Option<Duration>,
-}
-
-/// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Metric {
-    /// From the intended start.
-    Response(Quantile),
-    /// From the sending.
-    Service(Quantile),
-    /// Of the generator itself.
-    Lateness(Quantile),
-    /// Failed attempts and refused events of all attempts.
-    ErrorRatio,
-    /// How many there were.
-    ErrorCount,
-    /// How many of a class.
-    ErrorClass(LoadError),
-    /// Events acknowledged a second.
-    EventRate,
-    /// Events acknowledged.
-    EventCount,
-    /// Requests answered a second.
-    RequestRate,
-    /// Requests answered.
-    RequestCount,
-    /// Requests sent of those offered.
-    OfferedRatio,
-}
-
-/// A place in a distribution.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[expect(missing_docs, reason = "each is what its name says")]
-pub enum Quantile {
-    Min,
-    Mean,
-    P50,
-    P90,
-    P95,
-    P99,
-    P999,
-    Max,
 }
 
 /// How the measured value is compared with the bound.
@@ -131,80 +92,6 @@ impl Of {
             Self::Scenario(kind) => op.scenario == kind,
             Self::Route(route) => op.route == route,
         }
-    }
-}
-
-/// What a value is written in.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Unit {
-    Seconds,
-    Ratio,
-    PerSecond,
-    Count,
-}
-
-impl Metric {
-    fn parse(text: &str) -> Option<Self> {
-        let (family, name) = text.split_once('.')?;
-        Some(match (family, name) {
-            ("errors", "ratio") => Self::ErrorRatio,
-            ("errors", "count") => Self::ErrorCount,
-            ("errors", class) => {
-                let named = |error: &&LoadError| error.as_str() == class;
-                Self::ErrorClass(*LoadError::ALL.iter().find(named)?)
-            }
-            ("events", "rate") => Self::EventRate,
-            ("events", "count") => Self::EventCount,
-            ("requests", "rate") => Self::RequestRate,
-            ("requests", "count") => Self::RequestCount,
-            ("offered", "ratio") => Self::OfferedRatio,
-            ("lateness", quantile) => Self::Lateness(Quantile::parse(quantile)?),
-            ("latency", rest) => match rest.split_once('.') {
-                Some(("service", quantile)) => Self::Service(Quantile::parse(quantile)?),
-                Some(("response", quantile)) => Self::Response(Quantile::parse(quantile)?),
-                _ => Self::Response(Quantile::parse(rest)?),
-            },
-            _ => return None,
-        })
-    }
-
-    fn unit(self) -> Unit {
-        match self {
-            Self::Response(_) | Self::Service(_) | Self::Lateness(_) => Unit::Seconds,
-            Self::ErrorRatio | Self::OfferedRatio => Unit::Ratio,
-            Self::EventRate | Self::RequestRate => Unit::PerSecond,
-            Self::ErrorCount | Self::ErrorClass(_) | Self::EventCount | Self::RequestCount => {
-                Unit::Count
-            }
-        }
-    }
-
-    /// A value for people.
-    #[must_use]
-    pub fn show(self, value: f64) -> String {
-        match self.unit() {
-            Unit::Seconds if value >= 1.0 => format!("{value:.2} s"),
-            Unit::Seconds => format!("{:.1} ms", value * 1e3),
-            Unit::Ratio => format!("{:.3}%", value * 100.0),
-            Unit::PerSecond => format!("{value:.1}/s"),
-            Unit::Count => format!("{value:.0}"),
-        }
-    }
-}
-
-impl Quantile {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "min" => Self::Min,
-            "mean" => Self::Mean,
-            "p50" => Self::P50,
-            "p90" => Self::P90,
-            "p95" => Self::P95,
-            "p99" => Self::P99,
-            "p999" | "p99.9" => Self::P999,
-            "max" => Self::Max,
-            _ => return None,
-        })
     }
 }
 
@@ -336,6 +223,7 @@ fn value(text: &str, metric: Metric) -> anyhow::Result<f64> {
 
 #[cfg(test)]
 mod tests {
+    use catalog::label::LoadError;
     use proptest::prelude::*;
 
     use super::*;

@@ -1,4 +1,4 @@
-//! Targets behind TLS: a good certificate of a root of one's own, one that has ended, one of nobody.
+//! Targets behind TLS: a certificate of a root of one's own, one that has ended, one of nobody.
 
 use std::path::Path;
 use std::process::Command;
