@@ -47,11 +47,17 @@ pub struct Environment {
     pub production: bool,
 }
 
-/// A key, shown to nobody.
+/// A secret, shown to nobody.
 #[derive(Clone)]
 pub struct Key(String);
 
 impl Key {
+    /// A secret that is no API key of ours.
+    #[must_use]
+    pub fn other(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text, to put it into a header.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -3,6 +3,7 @@
 //!
 //! A run ends as a [`record::Record`], from which every report is a projection.
 
+pub mod annotate;
 pub mod calibrate;
 pub mod caller;
 pub mod cast;

@@ -11,9 +11,10 @@ use catalog::LoadgenMetrics;
 use catalog::label::LoadStage;
 use tokio_util::sync::CancellationToken;
 
+use crate::annotate::Grafana;
 use crate::caller::Caller;
 use crate::cast::Cast;
-use crate::commands::say;
+use crate::commands::{complain, say};
 use crate::engine::Engine;
 use crate::engine::conductor::{Conductor, Seen, Stop};
 use crate::environment::{Environment, Key};
@@ -64,6 +65,8 @@ pub struct Session {
     pub metrics: SocketAddr,
     /// How to show it.
     pub view: View,
+    /// Where to mark the time of the run.
+    pub grafana: Option<Grafana>,
 }
 
 impl Session {
@@ -79,7 +82,10 @@ impl Session {
         let mut notes = Vec::new();
         match serve(self.metrics, Arc::clone(&recorder), stop.clone()).await {
             Ok(address) => say(&format!("metrics at http://{address}/metrics while it lasts")),
-            Err(error) => notes.push(format!("Its own metrics were not served: {error:#}.")),
+            Err(error) => {
+                complain(&format!("its own metrics are not served: {error:#}"));
+                notes.push(format!("Its own metrics were not served: {error:#}."));
+            }
         }
         let prepared = interrupt.unless(self.prepare(&recorder)).await;
         let outcome = match prepared {
@@ -91,7 +97,14 @@ impl Session {
             }
         };
         stop.cancel();
-        let record = outcome.into_record(self, &recorder);
+        let between = (outcome.started, outcome.ended);
+        let mut record = outcome.into_record(self, &recorder);
+        if let Some(grafana) = self.grafana.as_ref().filter(|_| !record.timeline.is_empty()) {
+            let text = format!("{}: {}", record.profile.name, record.verdict.words());
+            if let Err(why) = grafana.mark(between, &record.profile.name, &text).await {
+                record.notes.push(format!("The run is not marked in Grafana: {why}."));
+            }
+        }
         record.write(&self.out.join("run.json"))?;
         Ok(record)
     }

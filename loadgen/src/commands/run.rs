@@ -8,6 +8,8 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 
 use super::{TargetArgs, complain, say};
+use crate::annotate::Grafana;
+use crate::environment::Key;
 use crate::interrupt::Interrupt;
 use crate::profile::{BUILT_IN, Overrides, Profile, duration};
 use crate::record::{Record, Verdict};
@@ -58,13 +60,16 @@ pub(super) struct RunArgs {
     /// Port of this program's own metrics while it runs; 0 picks a free one.
     #[arg(long, default_value_t = 9092, value_name = "PORT")]
     metrics_port: u16,
+    /// A Grafana in which the time of the run is marked; its token comes from GRAFANA_TOKEN.
+    #[arg(long, value_name = "URL", env = "GRAFANA_URL")]
+    grafana_url: Option<String>,
     /// Run more than smoke against what looks like production.
     #[arg(long)]
     yes_really: bool,
     /// Show nothing while it runs.
     #[arg(long)]
     quiet: bool,
-    /// Print the record as JSON at the end.
+    /// Print the record as JSON, as the last line.
     #[arg(long)]
     json: bool,
 }
@@ -97,6 +102,12 @@ impl RunArgs {
             profile.name
         );
         let key = if profile.needs_events() { Some(environment.key()?) } else { None };
+        let grafana = self.grafana_url.clone().map(|url| {
+            let token = std::env::var("GRAFANA_TOKEN").ok().filter(|token| !token.is_empty());
+            let token = token.context("set GRAFANA_TOKEN, or leave --grafana-url out")?;
+            anyhow::Ok(Grafana { url, token: Key::other(token) })
+        });
+        let grafana = grafana.transpose()?;
         let out = self.folder(&profile.name);
         session::make_folder(&out)?;
         let session = Session {
@@ -106,7 +117,8 @@ impl RunArgs {
             out,
             agents: self.agents.clone(),
             metrics: SocketAddr::new(self.metrics_host, self.metrics_port),
-            view: View::fitting(self.quiet),
+            view: View::fitting(self.quiet || self.json),
+            grafana,
             profile,
             environment,
         };
@@ -123,14 +135,12 @@ impl RunArgs {
     }
 
     fn tell(&self, session: &Session, record: &Record) {
+        record.reasons.iter().for_each(|reason| complain(reason));
         if self.json {
             let text = serde_json::to_string(record).unwrap_or_default();
             return say(&text);
         }
         summary(record).iter().for_each(|line| say(line));
-        for reason in &record.reasons {
-            complain(reason);
-        }
         say(&format!("written to {}", session.out.display()));
     }
 

@@ -107,7 +107,7 @@ impl<'a> Conductor<'a> {
             }
         }
         self.seen.load = start.elapsed().min(length);
-        self.drain(start, second).await;
+        self.drain(start, second, &interrupted).await;
         self.seen.stages = stages(self.profile, self.seen.load.as_secs_f64());
         Ok(self.seen)
     }
@@ -204,7 +204,7 @@ impl<'a> Conductor<'a> {
     }
 
     /// Waits for the answers under way, then for nobody.
-    async fn drain(&mut self, start: Instant, second: Instant) {
+    async fn drain(&mut self, start: Instant, second: Instant, interrupted: &impl Fn() -> bool) {
         self.engine.end();
         // What was written in the last moments of the load belongs to it.
         if second.elapsed() > Duration::from_millis(1) {
@@ -215,7 +215,8 @@ impl<'a> Conductor<'a> {
         let limit = if self.seen.stop.is_some() { SHORT_DRAIN } else { REQUEST_TIMEOUT };
         let began = Instant::now();
         let under_way = || run.in_flight.load(std::sync::atomic::Ordering::Relaxed);
-        while under_way() > 0 && began.elapsed() < limit {
+        let is_asked = self.seen.stop.is_some();
+        while under_way() > 0 && began.elapsed() < limit && (is_asked || !interrupted()) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         run.hard_stop.cancel();
@@ -224,6 +225,9 @@ impl<'a> Conductor<'a> {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.put_away(start, began);
+        if interrupted() {
+            self.stop(Verdict::Interrupted, "somebody ended the wait for answers".to_owned());
+        }
     }
 }
 

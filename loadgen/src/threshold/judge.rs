@@ -91,11 +91,11 @@ pub fn fails_now(threshold: &Threshold, story: &Story) -> Option<f64> {
     let seen = seen(threshold, story);
     let seen = match length(threshold) {
         // The last whole window only: those before were judged when they ended.
-        Some(length) if seen.len() >= length => &seen[seen.len() - length..],
+        Some(length) if seen.len() >= length => sum(threshold, &seen[seen.len() - length..]),
         Some(_) => return None,
-        None => &seen,
+        None => whole(threshold, story, &seen),
     };
-    let value = sum(threshold, seen).value(threshold.metric)?;
+    let value = seen.value(threshold.metric)?;
     (!threshold.comparison.holds(value, threshold.bound)).then_some(value)
 }
 
@@ -108,7 +108,7 @@ fn at_end(threshold: &Threshold, story: &Story) -> record::Threshold {
             seen.windows(length)
                 .filter_map(|window| sum(threshold, window).value(threshold.metric)),
         ),
-        _ => sum(threshold, &seen).value(threshold.metric),
+        _ => whole(threshold, story, &seen).value(threshold.metric),
     };
     let verdict = match measured {
         None => ThresholdVerdict::NoData,
@@ -140,6 +140,20 @@ fn seen<'a>(threshold: &Threshold, story: &'a Story) -> Vec<&'a Past> {
 fn length(threshold: &Threshold) -> Option<usize> {
     let seconds = threshold.window?.as_secs().max(1);
     Some(usize::try_from(seconds).unwrap_or(usize::MAX))
+}
+
+/// All that counts. The sums are at hand where nothing is left out: an hour is not added up again
+/// every second.
+fn whole(threshold: &Threshold, story: &Story, seen: &[&Past]) -> Span {
+    if seen.len() < story.seconds.len() {
+        return sum(threshold, seen);
+    }
+    Span {
+        cell: story.sum(|op| threshold.of.holds(op)),
+        lateness: story.lateness.clone(),
+        offered: seen.iter().map(|past| past.offered).sum(),
+        seconds: story.load_seconds(),
+    }
 }
 
 fn sum(threshold: &Threshold, seen: &[&Past]) -> Span {

@@ -2,7 +2,8 @@
 
 use catalog::{Kind, loadgen as declared};
 
-use crate::loadgen::{command, run, start};
+use crate::liar::{self, Reply};
+use crate::loadgen::{command, on_time, record, run, start};
 use crate::stack::{Sequencer, sample_of};
 
 async fn scrape(url: &str) -> Option<String> {
@@ -63,8 +64,56 @@ async fn the_scrape_is_what_the_catalogue_says_and_ends_with_the_run() {
     assert!(value("stateset_loadgen_response_duration_seconds_count{stage=\"hold\"}") >= 100.0);
 
     let ended = tokio::task::spawn_blocking(move || running.end()).await.unwrap();
-    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(matches!(ended.code, 0 | 98), "{ended:?}");
     assert!(scrape(&url).await.is_none());
+}
+
+/// A Grafana that takes the mark, and one that does not: the run is the same.
+#[test]
+fn a_run_is_marked_in_grafana() {
+    let folder = tempfile::tempdir().unwrap();
+    let sequencer = Sequencer::start(folder.path(), &[]);
+    for (answer, expect) in [("200 OK", None), ("401 No", Some("Grafana answered 401"))] {
+        let (sender, asked) = std::sync::mpsc::channel();
+        let sender = std::sync::Mutex::new(sender);
+        let grafana = liar::start(move |path, _| {
+            let _ = sender.lock().unwrap().send(path.to_owned());
+            Reply::Whole(answer, "{}".to_owned())
+        });
+        let out = folder.path().join("out");
+        let out_text = out.display().to_string();
+        let arguments = [
+            "run",
+            "smoke",
+            "--url",
+            &sequencer.url,
+            "--out",
+            &out_text,
+            "--duration",
+            "1s",
+            "--json",
+            "--grafana-url",
+            &grafana,
+        ];
+        let ended = on_time(|| {
+            let mut command = command(&arguments);
+            command.env("GRAFANA_TOKEN", "glsa_hidden");
+            start(command).end()
+        });
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert_eq!(asked.try_recv().unwrap(), "/api/annotations");
+        let printed: serde_json::Value =
+            serde_json::from_str(ended.out.trim_end().lines().last().unwrap()).unwrap();
+        let record = record(&out);
+        assert_eq!(printed["totals"], record["totals"]);
+        let notes = record["notes"].to_string();
+        assert_eq!(expect.is_some(), notes.contains("not marked in Grafana"), "{notes}");
+        assert!(expect.is_none_or(|expect| notes.contains(expect)), "{notes}");
+        assert!(!format!("{ended:?}{record}").contains("hidden"));
+    }
+    let ended = run(&["run", "smoke", "--url", &sequencer.url, "--grafana-url", "http://x"]);
+    assert_eq!(ended.code, 104, "{ended:?}");
+    assert!(ended.err.contains("GRAFANA_TOKEN"), "{ended:?}");
 }
 
 /// Its own figures on this machine; a machine that is busy with other tests may be too slow to

@@ -47,10 +47,23 @@ pub(crate) fn run(arguments: &[&str]) -> Ended {
 /// Runs a profile and gives its record too.
 pub(crate) fn run_into(out: &Path, arguments: &[&str]) -> (Ended, Value) {
     let folder = out.display().to_string();
-    let ended = run(&[&["run"], arguments, &["--out", &folder]].concat());
+    let ended = on_time(|| run(&[&["run"], arguments, &["--out", &folder]].concat()));
     let record = record(out);
     assert_eq!(record["exit_code"], ended.code, "{ended:?}");
     (ended, record)
+}
+
+/// A run that is not about being late: on a machine that does other things a short one may be, and
+/// is called invalid then, rightly; it is made again, a few times.
+pub(crate) fn on_time(run: impl Fn() -> Ended) -> Ended {
+    let mut ended = run();
+    for _ in 0..3 {
+        if ended.code != 98 || !ended.err.contains("the generator was late") {
+            break;
+        }
+        ended = run();
+    }
+    ended
 }
 
 /// The record in a folder.

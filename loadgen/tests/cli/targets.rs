@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::liar::{self, Reply, who};
-use crate::loadgen::{command, record, run_into, start};
+use crate::loadgen::{command, on_time, record, run_into, start};
 use crate::stack::{ADMIN_KEY, Sequencer};
 
 const HEALTHY: &str = r#"{"status":"healthy","version":"0"}"#;
@@ -93,9 +93,11 @@ fn a_rate_limit_that_is_too_low_names_what_to_raise() {
             "--threshold",
             "errors.count < 1",
         ];
-        let mut command = command(&arguments);
-        command.env("K", &key);
-        start(command).end()
+        on_time(|| {
+            let mut command = command(&arguments);
+            command.env("K", &key);
+            start(command).end()
+        })
     };
     let ended = run("50", &folder.path().join("a"));
     assert_eq!(ended.code, 104, "{ended:?}");

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::loadgen::{Ended, command, start};
+use crate::loadgen::{Ended, command, on_time, start};
 use crate::stack::Sequencer;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +64,7 @@ async fn run(environments: &Path, out: &Path) -> Ended {
             "2s",
             "--quiet",
         ];
-        start(command(&arguments)).end()
+        on_time(|| start(command(&arguments)).end())
     };
     tokio::task::spawn_blocking(run).await.unwrap()
 }
