@@ -4,13 +4,12 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use serde_json::json;
-use time::OffsetDateTime;
 use uuid::Uuid;
-use ves::{EventDraft, Hash32, Stream};
+use ves::{EventDraft, Hash32, Stream, Timestamp};
 
 use crate::cast::{Agent, Cast};
 use crate::numbers::{Numbers, Zipf};
@@ -174,7 +173,8 @@ impl Signer {
     }
 
     fn draft(&self, agent: &Agent, stream: Stream, numbers: &mut Numbers) -> EventDraft {
-        let now = OffsetDateTime::now_utc().format(&time::format_description::well_known::Rfc3339);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap_or(0));
         let filler = self.events.payload_bytes.saturating_sub(40);
         let digits = b"0123456789abcdefghijklmnopqrstuv";
         let text: String =
@@ -187,7 +187,7 @@ impl Signer {
             entity_type: ENTITY_TYPE.to_owned(),
             entity_id: format!("L-{}", numbers.below(ENTITIES)),
             event_type: EVENT_TYPE.to_owned(),
-            created_at: now.unwrap_or_default(),
+            created_at: now.to_string(),
             payload: json!({ "amount": numbers.below(1000), "filler": text }),
             command_id: None,
             base_version: None,
