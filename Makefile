@@ -19,6 +19,8 @@ PROGRAMS := $(addprefix $(TARGET)/release/,sequencer sidecar)
 
 # ARGS goes to the program: make demo ARGS="--help"
 ARGS ?=
+# The profile of `make load`; `loadgen list` shows them.
+PROFILE ?= smoke
 # WHAT names the tools to install: make tools WHAT="promtool llvm"
 WHAT ?=
 # The HTTP suite runs over the embedded store, and once more over PostgreSQL: without what is about
@@ -78,6 +80,15 @@ bench-overload: ## Measure what the server does under more load than it takes (A
 .PHONY: bench-growth
 bench-growth: ## Measure empty stores against full ones; takes long (ARGS="--events 10000000")
 	cargo bench --locked -p sequencer --bench throughput -- --only growth $(ARGS)
+
+.PHONY: bench-loadgen
+bench-loadgen: ## Measure how much load the load generator makes, against a stub, with wrk beside it
+	cargo bench --locked -p loadgen --bench reach
+
+.PHONY: load
+load: ## Run a load profile, against the running server or a fresh one (PROFILE=smoke ARGS="...")
+	@cargo build --locked --release -p loadgen -p sequencer
+	@exec scripts/load.sh $(TARGET)/release/loadgen $(TARGET)/release/sequencer $(PROFILE) $(ARGS)
 
 .PHONY: bench-sidecar
 bench-sidecar: ## Measure what a sidecar costs its sequencer's clients, and what it costs idle

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{Kind, Label, LabelValues, Metric, sequencer, sidecar, slo};
+use crate::{Kind, Label, LabelValues, Metric, loadgen, sequencer, sidecar, slo};
 
 /// The text of `docs/metrics.md`.
 #[must_use]
@@ -15,6 +15,7 @@ pub fn metrics_reference() -> String {
     );
     table(&mut page, "Sequencer (`GET /metrics` on the operations port)", sequencer::ALL);
     table(&mut page, "Sidecar (`GET /metrics` on its port)", sidecar::ALL);
+    table(&mut page, "Load generator (`GET /metrics` while a run lasts)", loadgen::ALL);
     page.push_str("\n## Objectives\n\n| objective | promise | target |\n|---|---|---|\n");
     for objective in slo::ALL {
         let percent = objective.target_ratio * 100.0;

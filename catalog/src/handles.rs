@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use prometheus::{Gauge, GaugeVec, IntCounter, Registry};
 
 use crate::label::{
-    AuthFailure, CallOutcome, CanaryOutcome, DbOperation, ErrorCategory, RejectReason, ShedReason,
-    VerificationOutcome, ViolationKind,
+    AuthFailure, CallOutcome, CanaryOutcome, DbOperation, ErrorCategory, LoadError, RejectReason,
+    ShedReason, VerificationOutcome, ViolationKind,
 };
 use crate::metric::{self, Metric};
 
@@ -42,6 +42,7 @@ by_label!(
     CanaryOutcome,
     DbOperation,
     ErrorCategory,
+    LoadError,
     RejectReason,
     ShedReason,
     VerificationOutcome,

@@ -337,3 +337,51 @@ label_values! {
         Rewritten => "rewritten",
     }
 }
+
+label_values! {
+    /// Part of a load test's run.
+    LoadStage {
+        /// Users or rate rise.
+        Ramp => "ramp",
+        /// Full load.
+        Hold => "hold",
+        /// Users or rate fall.
+        RampDown => "ramp_down",
+        /// The schedule is over; answers are still awaited.
+        Drain => "drain",
+        /// The log is read back.
+        Verify => "verify",
+    }
+}
+
+label_values! {
+    /// How a request of a load test went wrong.
+    LoadError {
+        /// No connection.
+        Connect => "connect",
+        /// No TLS session: certificate expired, unknown, or for another name.
+        Tls => "tls",
+        /// No whole answer in time.
+        Timeout => "timeout",
+        /// The connection ended before the answer began.
+        ConnectionLost => "connection_lost",
+        /// The connection ended within the answer.
+        HalfAnswer => "half_answer",
+        /// 3xx.
+        Redirect => "redirect",
+        /// 401 or 403.
+        Unauthorized => "unauthorized",
+        /// 429.
+        RateLimited => "rate_limited",
+        /// 503.
+        Overloaded => "overloaded",
+        /// Any other 4xx.
+        ClientError => "client_error",
+        /// Any other 5xx.
+        ServerError => "server_error",
+        /// A good status with a body that is not what was asked for.
+        BadAnswer => "bad_answer",
+        /// An event refused inside a good answer.
+        RefusedEvent => "refused_event",
+    }
+}

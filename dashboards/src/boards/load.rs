@@ -3,6 +3,7 @@
 use alerts::overrides::RuleSet;
 use alerts::rules::NOT_TRAFFIC;
 use catalog::JOB_SEQUENCER;
+use catalog::loadgen;
 use catalog::sequencer::{
     CGROUP_MEMORY, CGROUP_MEMORY_LIMIT, DB_POOL_ACTIVE, DB_POOL_MAX, EVENTS_INGESTED,
     FILE_DESCRIPTOR_LIMIT, INGEST_INSIDE, INGEST_LIMIT, INGEST_SUCCESS_DURATION, MEMORY_PRESSURE,
@@ -21,6 +22,7 @@ pub(super) fn board(set: &RuleSet) -> Board {
         "Offered and achieved load, its latency, and what is near its bound meanwhile.",
     )
     .row("Load", load())
+    .row("Load generator", generator())
     .row("Latency", latency())
     .row("Saturation", saturation(set))
 }
@@ -34,10 +36,9 @@ fn load() -> Vec<Panel> {
             Kind::Text,
             "How to read this board",
             "Everything here is measured by the sequencer itself. *Offered* is what arrived, \
-             answered in whatever way; a client that gave up before it was heard is not in it. The \
-             panels of the load generator (its schedule, how late it was, what it measured itself) \
-             come with the load generator. A load test is marked on every board while its job is \
-             scraped.",
+             answered in whatever way; a client that gave up before it was heard is not in it. \
+             The row *Load generator* is what the other side measured, while a run lasts and its \
+             job is scraped; every board marks a load test.",
             "offered and achieved are one line",
             "SequencerQueueSaturated",
         ),
@@ -62,6 +63,76 @@ fn load() -> Vec<Panel> {
         .unit(Unit::PerSecond)
         .query(&sum("", &rate(&EVENTS_INGESTED, &[])), "all instances")
         .query(&sum("instance", &rate(&EVENTS_INGESTED, &[])), "{{instance}}"),
+    ]
+}
+
+/// What the load generator measured itself: the figures of its report, while they come in.
+fn generator() -> Vec<Panel> {
+    let total = |metric| sum("", &rate(metric, &[]));
+    let late = quantile(0.99, "", &loadgen::LATENESS, &[]);
+    let served = quantile(0.99, "", &loadgen::SERVICE_DURATION, &[]);
+    vec![
+        lines(
+            "Schedule of the load generator",
+            "Requests a second that were to start, that did start, and whose whole answer came.",
+            "one line; a gap between offered and sent makes a run invalid",
+            "SequencerQueueSaturated",
+        )
+        .unit(Unit::RequestsPerSecond)
+        .query(&total(&loadgen::REQUESTS_OFFERED), "offered")
+        .query(&total(&loadgen::REQUESTS_SENT), "sent")
+        .query(&total(&loadgen::REQUESTS_ANSWERED), "answered"),
+        lines(
+            "Acknowledged events",
+            "Events a second for which the load generator holds a receipt.",
+            "as many as were offered",
+            "SequencerLowThroughput",
+        )
+        .unit(Unit::PerSecond)
+        .query(&total(&loadgen::EVENTS_ACKNOWLEDGED), "acknowledged"),
+        lines(
+            "Latency as a client sees it",
+            "Response: from the intended start to the last byte. Service: from the sending.",
+            "flat while the load rises",
+            "SequencerHighLatency",
+        )
+        .unit(Unit::Seconds)
+        .queries(quantiles(&loadgen::RESPONSE_DURATION, &[]))
+        .query(&served, "service P99"),
+        lines(
+            "Errors as a client sees them",
+            "Failed attempts and refused events a second, by class.",
+            "0",
+            "SequencerHighErrorRate",
+        )
+        .unit(Unit::PerSecond)
+        .query(&sum("class", &rate(&loadgen::ERRORS, &[])), "{{class}}"),
+        lines(
+            "Delay of the load generator",
+            "Time by which requests leave after their time, 99 % of them at most this much.",
+            "below 100 ms; above it the run is invalid",
+            "SequencerHighLatency",
+        )
+        .size(8, 8)
+        .unit(Unit::Seconds)
+        .query(&late, "P99"),
+        lines(
+            "Users and requests under way",
+            "Users of the load generator, and requests whose answer is not complete.",
+            "requests under way stay few; they rise when the target holds them back",
+            "SequencerQueueSaturated",
+        )
+        .size(8, 8)
+        .query(&plain(&loadgen::USERS), "users {{instance}}")
+        .query(&plain(&loadgen::REQUESTS_IN_FLIGHT), "under way {{instance}}"),
+        lines(
+            "Stage of the run",
+            "1 for the part of the run that is under way.",
+            "ramp, hold, ramp_down, drain, verify, in this order",
+            "SequencerHighLatency",
+        )
+        .size(8, 8)
+        .query(&plain(&loadgen::STAGE_ACTIVE), "{{stage}} {{instance}}"),
     ]
 }
 

@@ -20,6 +20,7 @@ use crate::builder::{Board, Kind, Panel};
 pub const NOT_SHOWN: &[(&str, &str)] = &[
     ("process_open_fds", "the sequencer's own descriptor gauges and the sidecar's say the same"),
     ("process_max_fds", "the same"),
+    ("stateset_loadgen_build_info", "the report of a run names the version that made it"),
     ("process_virtual_memory_bytes", "reserved addresses cost nothing; resident memory is shown"),
 ];
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use catalog::{sequencer, sidecar};
+use catalog::{loadgen, sequencer, sidecar};
 use dashboards::boards::NOT_SHOWN;
 
 use crate::{Target, parse, targets, walk};
@@ -26,7 +26,7 @@ fn shown() -> BTreeSet<String> {
 #[test]
 fn every_metric_is_on_a_board_or_says_why_not() {
     let shown = shown();
-    for metric in sequencer::ALL.iter().chain(sidecar::ALL) {
+    for metric in sequencer::ALL.iter().chain(sidecar::ALL).chain(loadgen::ALL) {
         let excused =
             NOT_SHOWN.iter().any(|(name, reason)| *name == metric.name && !reason.is_empty());
         let is_shown = shown.contains(metric.name);
@@ -34,7 +34,7 @@ fn every_metric_is_on_a_board_or_says_why_not() {
         assert!(!(is_shown && excused), "{} is excused and shown", metric.name);
     }
     for (name, _) in NOT_SHOWN {
-        let mut all = sequencer::ALL.iter().chain(sidecar::ALL);
+        let mut all = sequencer::ALL.iter().chain(sidecar::ALL).chain(loadgen::ALL);
         assert!(all.any(|metric| metric.name == *name), "{name} does not exist any more");
     }
 }
@@ -103,6 +103,9 @@ const PROMISED: &[(&str, &str, &[&str])] = &[
     ("load", "timeseries", &["requests_total", "status=~\"2..\""]),
     ("load", "timeseries", &["ingest_success_duration_seconds_bucket"]),
     ("load", "timeseries", &["queue_depth_events", "/", "queue_capacity_events"]),
+    ("load", "timeseries", &["loadgen_requests_offered_total"]),
+    ("load", "timeseries", &["histogram_quantile(0.99,", "loadgen_response_duration"]),
+    ("load", "timeseries", &["histogram_quantile(0.99,", "loadgen_lateness_seconds_bucket"]),
 ];
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use catalog::{Kind, Metric, sequencer, sidecar};
+use catalog::{Kind, Metric, loadgen, sequencer, sidecar};
 use promql_parser::label::MatchOp;
 use promql_parser::parser::{Expr, LabelModifier, VectorSelector};
 
@@ -97,13 +97,13 @@ fn every_counter_is_seen_through_its_growth() {
 
 /// The family of a series, and which part of a histogram it is.
 fn metric(name: &str) -> Option<(&'static Metric, &'static str)> {
-    let mut all = sequencer::ALL.iter().chain(sidecar::ALL);
+    let mut all = sequencer::ALL.iter().chain(sidecar::ALL).chain(loadgen::ALL);
     if let Some(whole) = all.find(|metric| metric.name == name) {
         return matches!(whole.kind, Kind::Counter | Kind::Gauge).then_some((whole, ""));
     }
     ["_bucket", "_sum", "_count"].into_iter().find_map(|part| {
         let base = name.strip_suffix(part)?;
-        let mut all = sequencer::ALL.iter().chain(sidecar::ALL);
+        let mut all = sequencer::ALL.iter().chain(sidecar::ALL).chain(loadgen::ALL);
         let is_it =
             |metric: &&Metric| metric.name == base && matches!(metric.kind, Kind::Histogram(_));
         Some((all.find(is_it)?, part))
