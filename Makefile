@@ -125,8 +125,7 @@ lint: check-fmt clippy ## Check formatting and lints
 
 .PHONY: generate
 generate: ## Write the generated files again (tests fail while one is stale)
-	UPDATE_GOLDEN=1 cargo test --locked -p catalog -p sequencer -p sidecar -p alerts \
-	    -p dashboards --test golden
+	UPDATE_GOLDEN=1 cargo test --locked --workspace --test golden
 
 .PHONY: docs
 docs: ## Build the API documentation; a warning is an error

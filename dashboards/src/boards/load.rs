@@ -11,7 +11,7 @@ use catalog::sequencer::{
     QUEUE_DEPTH, REQUEST_DURATION, REQUESTS, REQUESTS_SHED,
 };
 
-use super::{lines, plain};
+use super::{empty_when, lines, plain};
 use crate::builder::{Board, Kind, Panel, Unit};
 use crate::query::{quantile, quantiles, rate, sum};
 
@@ -22,7 +22,7 @@ pub(super) fn board(set: &RuleSet) -> Board {
         "Offered and achieved load, its latency, and what is near its bound meanwhile.",
     )
     .row("Load", load())
-    .row("Load generator", generator())
+    .row("Load generator", empty_when("no load test runs", generator()))
     .row("Latency", latency())
     .row("Saturation", saturation(set))
 }

@@ -28,7 +28,7 @@ pub(crate) const STILL: &[Still] = &[
 pub(crate) fn is_test(name: &str) -> bool {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let wanted = format!("fn {name}()");
-    ["alerts", "catalog", "dashboards", "sequencer", "sidecar"]
+    ["alerts", "catalog", "dashboards", "loadgen", "sequencer", "sidecar"]
         .iter()
         .any(|folder| holds(&root.join(folder), &wanted))
 }

@@ -1,6 +1,6 @@
 //! Three sequencers, each with its sidecar, and a Prometheus with our rules that scrapes all six.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use sqlx::{Connection as _, Executor as _, PgConnection};
@@ -50,6 +50,8 @@ pub(crate) struct Fleet {
     pub(crate) other: Pair,
     pub(crate) line: Proxy,
     pub(crate) database_url: String,
+    /// Where Prometheus looks for the load generator.
+    pub(crate) loadgen_port: u16,
     pub(crate) prometheus: Prometheus,
     _database: Postgres,
     _standby: Postgres,
@@ -112,13 +114,15 @@ impl Fleet {
         let folder = || tempfile::tempdir().unwrap();
         let replica = Pair::start(folder(), &behind_line, IMPATIENT);
         let other = Pair::start(folder(), &database_url, ORDERLY);
-        let prometheus = watched(&[&embedded, &replica, &other]);
+        let loadgen_port = free_port();
+        let prometheus = watched(&[&embedded, &replica, &other], loadgen_port);
         Self {
             embedded,
             replica,
             other,
             line,
             database_url,
+            loadgen_port,
             prometheus,
             _database: database,
             _standby: standby,
@@ -126,8 +130,12 @@ impl Fleet {
     }
 }
 
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// A Prometheus with the generated example, told where the processes are.
-fn watched(pairs: &[&Pair]) -> Prometheus {
+fn watched(pairs: &[&Pair], loadgen_port: u16) -> Prometheus {
     let rules = pairs[0].folder.path().join("rules");
     let mut generate = bare(&program("alerts"));
     let generated = generate.arg("generate").arg("--out").arg(&rules).output().unwrap();
@@ -142,6 +150,7 @@ fn watched(pairs: &[&Pair]) -> Prometheus {
         let targets: Vec<String> = targets.chain([alien]).collect();
         config = config.replace(&line, &targets.join("\n"));
     }
+    config = config.replace("127.0.0.1:9092", &format!("127.0.0.1:{loadgen_port}"));
     // As the operator does: the target has a label of its own with the name of one of ours.
     let foreign = "  relabel_configs:\n  - target_label: service\n    replacement: foreign\n";
     let (before, after) =

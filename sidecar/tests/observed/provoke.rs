@@ -1,6 +1,7 @@
 //! Traffic of every kind, and every fault that the fleet can take at once, each long enough for
 //! several scrapes.
 
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -41,7 +42,10 @@ pub(crate) async fn everything(fleet: &Fleet) -> Sequencer {
     let readers = streams(&fleet.embedded, &writers[0]).await;
     quick_check(&fleet.embedded).await;
     busy_database(&fleet.database_url).await;
+    let mut load = load_test(fleet);
     slow_and_cut(fleet).await;
+    // Whatever it says of a database that was cut: its own metrics are what is looked at.
+    tokio::task::spawn_blocking(move || load.wait()).await.unwrap().unwrap();
     for (pair, writer) in pairs.iter().zip(&writers) {
         asked(pair, writer).await;
     }
@@ -198,6 +202,20 @@ async fn busy_database(url: &str) {
     tokio::time::sleep(SEEN * 2).await;
     holder.execute("ROLLBACK").await.unwrap();
     waits.await.unwrap().unwrap();
+}
+
+/// The load generator at work on the replica whose database goes.
+fn load_test(fleet: &Fleet) -> Child {
+    let (url, out) = (&fleet.replica.sequencer.url, fleet.replica.folder.path().join("load"));
+    bare(&program("loadgen"))
+        .args(["run", "acceptance", "--users", "4", "--ramp", "2s", "--duration", "25s"])
+        .args(["--url", url, "--metrics-port", &fleet.loadgen_port.to_string()])
+        .arg("--out")
+        .arg(out)
+        .env("SEQUENCER_API_KEY", ADMIN_KEY)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// The database of one replica far away, then gone: slow operations, then an open breaker and 503s.
