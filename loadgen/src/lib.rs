@@ -21,6 +21,7 @@ pub mod process;
 pub mod profile;
 pub mod record;
 pub mod recorder;
+pub mod report;
 pub mod route;
 pub mod run;
 pub mod scenario;

@@ -26,6 +26,7 @@ use crate::preflight::{self, Refusal, Target};
 use crate::profile::Profile;
 use crate::record::{LedgerSummary, Record, Verdict};
 use crate::recorder::Recorder;
+use crate::report;
 use crate::run::Run;
 use crate::scenario::Kind;
 use crate::serve::serve;
@@ -106,6 +107,7 @@ impl Session {
             }
         }
         record.write(&self.out.join("run.json"))?;
+        report::write(&record, &self.out)?;
         Ok(record)
     }
 

@@ -1,7 +1,9 @@
 //! The commands.
 
 mod calibrate;
+mod compare;
 mod list;
+mod report;
 mod run;
 mod setup;
 mod verify;
@@ -40,6 +42,10 @@ enum Command {
     Calibrate(calibrate::CalibrateArgs),
     /// Create agents and their keys for later runs, or end them
     Setup(setup::SetupArgs),
+    /// Write report.html, summary.md and junit.xml from the record of a run
+    Report(report::ReportArgs),
+    /// Compare two runs of one profile: exit code 99 is a regression, 104 runs that do not compare
+    Compare(compare::CompareArgs),
 }
 
 /// Which target.
@@ -79,6 +85,8 @@ impl Cli {
             Command::Verify(arguments) => arguments.run().await,
             Command::Calibrate(arguments) => arguments.run().await,
             Command::Setup(arguments) => arguments.run().await,
+            Command::Report(arguments) => arguments.run(),
+            Command::Compare(arguments) => arguments.run(),
         };
         match done {
             Ok(verdict) => ExitCode::from(verdict.exit_code()),

@@ -37,7 +37,15 @@ fn smoke_passes_and_every_acknowledged_event_is_there() {
     let series = record["target_metrics"].as_array().unwrap();
     assert!(series.iter().any(|one| one["name"] == "events_per_second"), "{series:?}");
     assert_eq!(record["versions"]["target_build"]["store"], "sqlite");
-    assert!(!std::fs::read_to_string(out.join("run.json")).unwrap().contains("rootroot"));
+    for (file, holds) in [
+        ("run.json", "\"format\""),
+        ("report.html", "</html>"),
+        ("summary.md", "smoke"),
+        ("junit.xml", "</testsuites>"),
+    ] {
+        let text = std::fs::read_to_string(out.join(file)).unwrap();
+        assert!(text.contains(holds) && !text.contains("rootroot"), "{file}: {text}");
+    }
 
     let file = out.join("ledger.ndjson").display().to_string();
     let again = run(&["verify", &file, "--url", &sequencer.url]);
