@@ -1,5 +1,4 @@
 //! The compose file says what compose understands, mounts what is there and pins what it runs.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

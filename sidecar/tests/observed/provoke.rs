@@ -42,10 +42,15 @@ pub(crate) async fn everything(fleet: &Fleet) -> Sequencer {
     let readers = streams(&fleet.embedded, &writers[0]).await;
     quick_check(&fleet.embedded).await;
     busy_database(&fleet.database_url).await;
-    let mut load = load_test(fleet);
+    let load = load_test(fleet);
     slow_and_cut(fleet).await;
     // Whatever it says of a database that was cut: its own metrics are what is looked at.
-    tokio::task::spawn_blocking(move || load.wait()).await.unwrap().unwrap();
+    let ended = tokio::task::spawn_blocking(move || load.wait_with_output()).await;
+    let ended = ended.unwrap().unwrap();
+    let said = [ended.stdout, ended.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("metrics at http://"), "{said}");
+    assert!(matches!(ended.status.code(), Some(0 | 98 | 99)), "{:?}: {said}", ended.status);
     for (pair, writer) in pairs.iter().zip(&writers) {
         asked(pair, writer).await;
     }
@@ -208,12 +213,12 @@ async fn busy_database(url: &str) {
 fn load_test(fleet: &Fleet) -> Child {
     let (url, out) = (&fleet.replica.sequencer.url, fleet.replica.folder.path().join("load"));
     bare(&program("loadgen"))
-        .args(["run", "acceptance", "--users", "4", "--ramp", "2s", "--duration", "25s"])
+        .args(["run", "ingest", "--users", "4", "--ramp", "2s", "--duration", "25s"])
         .args(["--url", url, "--metrics-port", &fleet.loadgen_port.to_string()])
         .arg("--out")
         .arg(out)
         .env("SEQUENCER_API_KEY", ADMIN_KEY)
-        .stderr(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap()
 }
