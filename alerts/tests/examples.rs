@@ -1,5 +1,4 @@
 //! The examples are read by the programs they are for.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
