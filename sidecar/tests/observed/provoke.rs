@@ -182,7 +182,8 @@ async fn quick_check(pair: &Pair) {
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }
 
-/// Slow statements that hold everybody up, a transaction that is left open, one that waits for it, and dead rows.
+/// Slow statements that hold everybody up, a transaction that is left open, one that waits for it,
+/// and dead rows.
 async fn busy_database(url: &str) {
     let mut holder = PgConnection::connect(url).await.unwrap();
     // Events wait for the heads of their streams, and are accepted later than was promised.
