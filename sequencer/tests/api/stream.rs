@@ -237,7 +237,13 @@ async fn streams_have_figures_of_their_own() {
     };
     let mut follower = Follower::open(&app.client, agent.stream, FORMATS[0]).await;
     follower.expect(1..=20).await;
-    let scrape = app.scrape().await;
+    // What was sent is counted after the reader has taken it.
+    let scrape = eventually(Duration::from_secs(5), || async {
+        let scrape = app.scrape().await;
+        let sent = figure(&scrape, "stateset_sequencer_stream_events_sent_total");
+        (sent >= 20.0).then_some(scrape)
+    })
+    .await;
     let route = "{method=\"GET\",route=\"/api/v1/ves/events/stream\"}";
     let expect = [
         ("stream_subscribers".to_owned(), 1.0),
