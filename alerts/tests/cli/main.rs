@@ -1,11 +1,10 @@
 //! The commands from outside, `check` against a real Prometheus.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod prometheus;
-
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
+use testbed::prometheus;
 
 use prometheus::Prometheus;
 

@@ -6,5 +6,5 @@
 mod browser;
 mod exporter;
 mod pages;
-#[path = "../../../alerts/tests/cli/prometheus.rs"]
-mod prometheus;
+
+use testbed::prometheus;

@@ -14,7 +14,5 @@ mod tls;
 mod verdicts;
 
 mod loadgen;
-#[path = "../../../sidecar/tests/support/program.rs"]
-mod program;
-#[path = "../../../sidecar/tests/support/stack.rs"]
-mod stack;
+
+use testbed::{program, stack};

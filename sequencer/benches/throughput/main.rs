@@ -14,9 +14,9 @@ mod growth;
 mod naive;
 mod overload;
 #[expect(clippy::unwrap_used, reason = "shared with the tests")]
-#[path = "../../tests/support/postgres.rs"]
-mod postgres;
 mod volatile;
+
+use testbed::postgres;
 
 use std::time::Instant;
 

@@ -7,7 +7,6 @@
 
 mod admin;
 mod admission;
-mod agent;
 mod agent_keys;
 mod agents;
 mod answer;
@@ -32,14 +31,10 @@ mod metrics;
 mod otlp;
 mod overload;
 mod place;
-#[path = "../support/postgres.rs"]
-mod postgres;
 #[path = "../support/process.rs"]
 #[allow(dead_code, reason = "shared with the fault suite, which uses all of it")]
 mod process;
 mod proofs;
-#[path = "../support/proxy.rs"]
-mod proxy;
 mod raw;
 mod reads;
 mod refusals;
@@ -56,3 +51,5 @@ mod traces;
 mod vectors;
 mod whole_log;
 mod whole_request;
+
+use testbed::{agent, postgres};

@@ -9,10 +9,10 @@ mod observe;
 #[allow(dead_code, reason = "shared with the API tests, which use all of it")]
 mod otlp;
 mod over_postgres;
-#[path = "../support/postgres.rs"]
-mod postgres;
 mod program;
 mod refusals;
 mod run;
 mod tampered;
 mod traces;
+
+use testbed::postgres;

@@ -6,9 +6,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "seeds are shown when a test fails")]
 
-#[path = "../api/agent.rs"]
-#[allow(dead_code, reason = "shared with the API tests, which use all of it")]
-mod agent;
 #[path = "../api/answer.rs"]
 #[allow(dead_code, reason = "shared with the API tests, which use all of it")]
 mod answer;
@@ -25,14 +22,9 @@ mod killed;
 #[path = "../support/load.rs"]
 mod load;
 mod outage;
-#[path = "../support/postgres.rs"]
-mod postgres;
 mod power_loss;
 #[path = "../support/process.rs"]
 mod process;
-#[path = "../support/proxy.rs"]
-#[allow(dead_code, reason = "shared with other tests, which use all of it")]
-mod proxy;
 mod recorder;
 mod refusing_disk;
 #[path = "../support/replica.rs"]
@@ -41,3 +33,5 @@ mod rolling;
 mod signals;
 #[path = "../api/whole_log.rs"]
 mod whole_log;
+
+use testbed::{agent, postgres, proxy};

@@ -3,9 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "figures and seeds are shown when asked for")]
 
-#[path = "../api/agent.rs"]
-#[allow(dead_code, reason = "shared with the API tests, which use all of it")]
-mod agent;
 #[path = "../api/answer.rs"]
 #[allow(dead_code, reason = "shared with the API tests, which use all of it")]
 mod answer;
@@ -20,8 +17,6 @@ mod credentials;
 #[allow(dead_code, reason = "shared with the API tests, which use all of it")]
 mod follower;
 mod live;
-#[path = "../support/postgres.rs"]
-mod postgres;
 #[path = "../support/process.rs"]
 #[allow(dead_code, reason = "shared with the fault tests, which use all of it")]
 mod process;
@@ -31,3 +26,5 @@ mod start;
 #[allow(dead_code, reason = "shared with the API tests, which use all of it")]
 mod whole_log;
 mod writers;
+
+use testbed::{agent, postgres};

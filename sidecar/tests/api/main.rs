@@ -5,8 +5,6 @@ mod access;
 mod bundle;
 mod health;
 mod history;
-#[path = "../support/program.rs"]
-mod program;
 mod routes;
-#[path = "../support/stack.rs"]
-mod stack;
+
+use testbed::stack;

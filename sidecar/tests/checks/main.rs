@@ -14,13 +14,4 @@ mod store;
 mod stuck;
 mod watch;
 
-#[path = "../../../sequencer/tests/support/postgres.rs"]
-mod postgres;
-#[path = "../support/program.rs"]
-mod program;
-#[path = "../../../sequencer/tests/support/proxy.rs"]
-mod proxy;
-#[path = "../support/stack.rs"]
-mod stack;
-#[path = "../support/tls.rs"]
-mod tls;
+use testbed::{postgres, proxy, stack, tls};

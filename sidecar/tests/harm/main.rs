@@ -1,16 +1,9 @@
 //! A sidecar does no harm: whatever becomes of it, not one request to the sequencer fails.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../../../sequencer/tests/api/agent.rs"]
-#[allow(dead_code, clippy::print_stdout, reason = "shared with the sequencer's tests")]
-mod agent;
 mod full_disk;
-#[path = "../support/program.rs"]
-mod program;
-#[path = "../support/stack.rs"]
-mod stack;
-#[path = "../support/writer.rs"]
-mod writer;
+
+use testbed::{stack, writer};
 
 use std::time::Duration;
 

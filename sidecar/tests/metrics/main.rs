@@ -1,21 +1,10 @@
 //! What the sidecar's scrapes show is the catalogue, exactly, and one scrape is cheap.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../../../sequencer/tests/api/agent.rs"]
-#[allow(dead_code, clippy::print_stdout, reason = "shared with the sequencer's tests")]
-mod agent;
-#[path = "../../../sequencer/tests/support/postgres.rs"]
-mod postgres;
-#[path = "../support/program.rs"]
-mod program;
 #[path = "../../../sequencer/tests/support/scrape.rs"]
 mod scrape;
-#[path = "../support/stack.rs"]
-mod stack;
-#[path = "../support/tls.rs"]
-mod tls;
-#[path = "../support/writer.rs"]
-mod writer;
+
+use testbed::{postgres, program, stack, tls, writer};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,13 +1,13 @@
 //! Three sequencers, each with its sidecar, and a Prometheus with our rules that scrapes all six.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 
 use crate::postgres::Postgres;
-use crate::program::{bare, program};
+use crate::program::{bare, free_port, program};
 use crate::prometheus::Prometheus;
 use crate::proxy::Proxy;
 use crate::stack::{Sequencer, Sidecar, sqlite_url};
@@ -128,10 +128,6 @@ impl Fleet {
             _standby: standby,
         }
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A Prometheus with the generated example, told where the processes are.

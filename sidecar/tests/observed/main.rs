@@ -2,27 +2,11 @@
 //! query of every panel has data and moves, every rule evaluates, no metric of a rule is missing.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../../../sequencer/tests/api/agent.rs"]
-#[allow(dead_code, clippy::print_stdout, reason = "shared with the sequencer's tests")]
-mod agent;
 mod excused;
 mod fleet;
-#[path = "../../../sequencer/tests/support/postgres.rs"]
-mod postgres;
-#[path = "../support/program.rs"]
-mod program;
-#[path = "../../../alerts/tests/cli/prometheus.rs"]
-mod prometheus;
 mod provoke;
-#[path = "../../../sequencer/tests/support/proxy.rs"]
-#[allow(dead_code, reason = "shared with the sequencer's tests")]
-mod proxy;
-#[path = "../support/stack.rs"]
-mod stack;
-#[path = "../support/tls.rs"]
-mod tls;
-#[path = "../support/writer.rs"]
-mod writer;
+
+use testbed::{agent, postgres, program, prometheus, proxy, stack, tls, writer};
 
 use std::process::Output;
 

@@ -4,17 +4,10 @@
 mod canary;
 mod lies;
 mod postgres_look;
-#[path = "../support/program.rs"]
-mod program;
 mod quick_check;
 mod replication;
 mod rooms;
 mod server;
 mod sqlite_look;
-#[path = "../support/stack.rs"]
-mod stack;
 
-#[path = "../../../sequencer/tests/support/postgres.rs"]
-mod postgres;
-#[path = "../../../sequencer/tests/support/proxy.rs"]
-mod proxy;
+use testbed::{postgres, program, proxy, stack};

@@ -3,8 +3,6 @@
 
 mod browser;
 mod faults;
-#[path = "../support/program.rs"]
-mod program;
-#[path = "../support/stack.rs"]
-mod stack;
 mod states;
+
+use testbed::stack;

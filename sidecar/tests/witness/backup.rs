@@ -101,6 +101,24 @@ async fn a_restored_backup_that_grew_beyond_the_old_head_is_another_past() {
     watched.assert_open(&[]);
 }
 
+/// Agents go on after a restore: each event makes another head that is still too low.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_log_that_grows_is_one_violation_and_one_word_ends_it() {
+    let watched = restored(true, 0).await;
+    watched.wait_until_open(&["rollback"]).await;
+    for _ in 0..5 {
+        watched.post(1).await;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
+    let open = listed(&watched.state_dir());
+    let open = open.as_array().unwrap();
+    assert_eq!(open.iter().filter(|one| one["kind"] == "rollback").count(), 1, "{open:#?}");
+    watched.acknowledge_all().await;
+    watched.post(1).await;
+    watched.wait_until_audited().await;
+    watched.assert_open(&[]);
+}
+
 /// Waits until this kind is open, whatever else follows from it.
 async fn wait_until_named(watched: &Watched, kind: &str) {
     let series = crate::fixture::open_series(kind);

@@ -67,16 +67,26 @@ fn at(sequence_number: Option<u64>) -> i64 {
 
 impl Memory {
     /// Whether this was found before and is open, or was acknowledged as it looks now.
+    ///
+    /// That a stream is shorter or another one than before is one violation, wherever it shows: a
+    /// log that grows again after a restore would open a new one with every event. And between its
+    /// acknowledgement and the stream's new beginning nothing of it is news.
     pub(in super::super) async fn is_known(&self, found: &Found<'_>) -> sqlx::Result<bool> {
+        let of_the_whole = matches!(found.kind, "rollback" | "rewritten");
         let known = sqlx::query(
-            "UPDATE violations SET last_found = ? WHERE stream = ? AND number = ? AND kind = ?
-                AND (ended_at IS NULL OR (standing = 1 AND digest = ?))",
+            "UPDATE violations SET last_found = ?1 WHERE stream = ?2 AND CASE WHEN ?6 THEN
+                (kind = ?4 AND ended_at IS NULL) OR (kind IN ('rollback', 'rewritten')
+                    AND ((ended_at IS NOT NULL AND adopted = 0) OR (number = ?3 AND kind = ?4
+                        AND standing = 1 AND digest = ?5)))
+                ELSE number = ?3 AND kind = ?4
+                    AND (ended_at IS NULL OR (standing = 1 AND digest = ?5)) END",
         )
         .bind(crate::clock::now().as_micros())
         .bind(place(found.stream))
         .bind(at(found.sequence_number))
         .bind(found.kind)
         .bind(found.digest.0.as_slice())
+        .bind(of_the_whole)
         .execute(&mut *self.connection().await)
         .await?;
         Ok(known.rows_affected() > 0)

@@ -1,5 +1,4 @@
 //! A real sequencer and a real sidecar beside it, on free ports, in a folder of their own.
-#![allow(dead_code, reason = "not every test binary uses all of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,32 +9,36 @@ use tempfile::TempDir;
 
 use crate::program::{Running, bare, program};
 
-/// The platform's key, and the sidecar's.
-pub(crate) const ADMIN_KEY: &str = "ss_00000000rootrootrootrootrootrootroot";
-pub(crate) const SIDECAR_KEY: &str = "ss_00000000sidesidesidesidesidesideside";
+/// The platform's key.
+pub const ADMIN_KEY: &str = "ss_00000000rootrootrootrootrootrootroot";
+/// The sidecar's key.
+pub const SIDECAR_KEY: &str = "ss_00000000sidesidesidesidesidesideside";
 /// Seed of the receipt key.
 const SEED: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 
 /// A running sequencer and where it is.
-pub(crate) struct Sequencer {
-    pub(crate) running: Running,
-    pub(crate) url: String,
-    pub(crate) operations_url: String,
+pub struct Sequencer {
+    /// The process.
+    pub running: Running,
+    /// Base URL of the API.
+    pub url: String,
+    /// Base URL of the operations port.
+    pub operations_url: String,
 }
 
 impl Sequencer {
     /// Starts one over the store `log.db` in a folder, with these further flags.
-    pub(crate) fn start(folder: &Path, flags: &[&str]) -> Self {
+    pub fn start(folder: &Path, flags: &[&str]) -> Self {
         Self::start_over(&sqlite_url(folder), folder, flags)
     }
 
     /// The same over this database.
-    pub(crate) fn start_over(database_url: &str, folder: &Path, flags: &[&str]) -> Self {
+    pub fn start_over(database_url: &str, folder: &Path, flags: &[&str]) -> Self {
         Self::run(Self::command(database_url, folder, flags))
     }
 
     /// The command that starts one.
-    pub(crate) fn command(database_url: &str, folder: &Path, flags: &[&str]) -> Command {
+    pub fn command(database_url: &str, folder: &Path, flags: &[&str]) -> Command {
         let defaults = [
             "--port=0".to_owned(),
             "--ops-port=0".to_owned(),
@@ -53,38 +56,43 @@ impl Sequencer {
     }
 
     /// Starts this command.
-    pub(crate) fn run(command: Command) -> Self {
+    pub fn run(command: Command) -> Self {
         let (running, serving) = Running::start(command);
         let at = |port: &str| format!("http://{}", serving[port].as_str().unwrap());
         Self { running, url: at("api"), operations_url: at("operations") }
     }
 
     /// Its API's port, to start the next one in its place.
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         port_of(&self.url)
     }
 
     /// Its operations port.
-    pub(crate) fn operations_port(&self) -> u16 {
+    pub fn operations_port(&self) -> u16 {
         port_of(&self.operations_url)
     }
 }
 
 /// A running sidecar and where it is.
-pub(crate) struct Sidecar {
-    pub(crate) running: Running,
-    pub(crate) url: String,
+pub struct Sidecar {
+    /// The process.
+    pub running: Running,
+    /// Its base URL.
+    pub url: String,
     http: reqwest::Client,
 }
 
 /// An answer of the sidecar.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) text: String,
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub text: String,
 }
 
 impl Answer {
-    pub(crate) fn json(&self) -> Value {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 }
@@ -92,17 +100,12 @@ impl Answer {
 impl Sidecar {
     /// Starts one that watches these URLs and keeps its state in `sidecar` below a folder; quick
     /// timers, so that tests need not wait; further flags replace these.
-    pub(crate) fn start(folder: &Path, url: &str, operations_url: &str, flags: &[&str]) -> Self {
+    pub fn start(folder: &Path, url: &str, operations_url: &str, flags: &[&str]) -> Self {
         Self::run(Self::command(folder, url, operations_url, flags))
     }
 
     /// The command that starts one.
-    pub(crate) fn command(
-        folder: &Path,
-        url: &str,
-        operations_url: &str,
-        flags: &[&str],
-    ) -> Command {
+    pub fn command(folder: &Path, url: &str, operations_url: &str, flags: &[&str]) -> Command {
         let defaults = [
             "--sidecar-port=0".to_owned(),
             format!("--sequencer-url={url}"),
@@ -119,7 +122,7 @@ impl Sidecar {
     }
 
     /// Starts this command.
-    pub(crate) fn run(command: Command) -> Self {
+    pub fn run(command: Command) -> Self {
         let (running, serving) = Running::start(command);
         let url = format!("http://{}", serving["address"].as_str().unwrap());
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -127,26 +130,27 @@ impl Sidecar {
         Self { running, url, http }
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    /// Asks for a path.
+    pub async fn get(&self, path: &str) -> Answer {
         let answer = self.http.get(format!("{}{path}", self.url)).send().await.unwrap();
         Answer { status: answer.status().as_u16(), text: answer.text().await.unwrap() }
     }
 
     /// The bytes of a good answer.
-    pub(crate) async fn get_bytes(&self, path: &str) -> Vec<u8> {
+    pub async fn get_bytes(&self, path: &str) -> Vec<u8> {
         let answer = self.http.get(format!("{}{path}", self.url)).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");
         answer.bytes().await.unwrap().to_vec()
     }
 
     /// A sample of the scrape by its text before the value, if it is there.
-    pub(crate) async fn sample(&self, series: &str) -> Option<f64> {
+    pub async fn sample(&self, series: &str) -> Option<f64> {
         let scrape = self.get("/metrics").await.text;
         sample_of(&scrape, series)
     }
 
     /// Waits until a series has left the scrape.
-    pub(crate) async fn wait_until_absent(&self, series: &str) {
+    pub async fn wait_until_absent(&self, series: &str) {
         let started = Instant::now();
         while self.sample(series).await.is_some() {
             assert!(started.elapsed() < Duration::from_secs(10), "{series} is still there");
@@ -155,7 +159,7 @@ impl Sidecar {
     }
 
     /// Waits until a sample is as wanted; gives how long that took.
-    pub(crate) async fn wait_for(
+    pub async fn wait_for(
         &self,
         series: &str,
         limit: Duration,
@@ -175,15 +179,18 @@ impl Sidecar {
 }
 
 /// Both, and their folder.
-pub(crate) struct Stack {
-    pub(crate) folder: TempDir,
-    pub(crate) sequencer: Sequencer,
-    pub(crate) sidecar: Sidecar,
+pub struct Stack {
+    /// Its store, and what belongs to it.
+    pub folder: TempDir,
+    /// The sequencer.
+    pub sequencer: Sequencer,
+    /// The sidecar.
+    pub sidecar: Sidecar,
 }
 
 impl Stack {
     /// Starts both; the sidecar knows the data folder and the store, and gets these further flags.
-    pub(crate) fn start(flags: &[&str]) -> Self {
+    pub fn start(flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sequencer = Sequencer::start(folder.path(), &[]);
         let own = [
@@ -199,17 +206,17 @@ impl Stack {
 }
 
 /// The embedded store in a folder.
-pub(crate) fn sqlite_url(folder: &Path) -> String {
+pub fn sqlite_url(folder: &Path) -> String {
     format!("sqlite://{}", database_file(folder).display())
 }
 
 /// Its file.
-pub(crate) fn database_file(folder: &Path) -> PathBuf {
+pub fn database_file(folder: &Path) -> PathBuf {
     folder.join("log.db")
 }
 
 /// A sample of a scrape by its text before the value.
-pub(crate) fn sample_of(scrape: &str, series: &str) -> Option<f64> {
+pub fn sample_of(scrape: &str, series: &str) -> Option<f64> {
     let value = |line: &str| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
     scrape.lines().find_map(value)
 }
@@ -223,6 +230,6 @@ fn with_flags(defaults: &[String], flags: &[&str]) -> Vec<String> {
 }
 
 /// The port of a URL that ends with it.
-pub(crate) fn port_of(url: &str) -> u16 {
+pub fn port_of(url: &str) -> u16 {
     url.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap()
 }

@@ -1,5 +1,4 @@
-//! The programs under test as child processes; killed when dropped, by pid.
-#![allow(dead_code, reason = "not every test binary uses all of it")]
+//! Our programs and the tools as child processes; killed when dropped, by pid.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -16,19 +15,43 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Lines of a program's log that are kept for a failing test.
 const KEPT_LINES: usize = 2_000;
 
-/// The program built beside this test.
+/// The program of ours that was built beside the running one.
 ///
 /// # Panics
 /// When it is not there: `cargo test -p sidecar` alone does not build the sequencer.
-pub(crate) fn program(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let file = test.parent().and_then(Path::parent).unwrap().join(name);
-    assert!(file.is_file(), "{} is missing: run `cargo build -p {name}`", file.display());
-    file
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let running = std::env::current_exe().unwrap();
+    // A test is in `deps/`, a program one folder higher.
+    let mut found = running.ancestors().skip(1).take(2).map(|folder| folder.join(name));
+    found
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| panic!("{name} is not beside this program: `cargo build -p {name}`"))
+}
+
+/// A tool by the first of these names that is there: installed by `make tools`, or on PATH.
+///
+/// # Panics
+/// When none is there.
+#[must_use]
+pub fn tool(names: &[&str]) -> PathBuf {
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> =
+        [installed].into_iter().chain(std::env::split_paths(&path)).collect();
+    let files = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let mut found = files.filter(|file| file.is_file());
+    found.next().unwrap_or_else(|| panic!("{} is missing: install it with `make tools`", names[0]))
+}
+
+/// A port of loopback that is free now.
+#[must_use]
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A command with nothing of this environment but where a coverage run collects.
-pub(crate) fn bare(program: &Path) -> Command {
+pub fn bare(program: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -40,7 +63,7 @@ pub(crate) fn bare(program: &Path) -> Command {
 }
 
 /// A running program whose log is JSON lines.
-pub(crate) struct Running {
+pub struct Running {
     child: Child,
     /// What it has logged, newest last.
     log: Arc<Mutex<Vec<Value>>>,
@@ -48,7 +71,7 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts a command and waits until it logs `serving`; gives that line too.
-    pub(crate) fn start(mut command: Command) -> (Self, Value) {
+    pub fn start(mut command: Command) -> (Self, Value) {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let errors = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = mpsc::channel();
@@ -75,27 +98,29 @@ impl Running {
         }
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// What it has logged so far.
-    pub(crate) fn log(&self) -> Vec<Value> {
+    pub fn log(&self) -> Vec<Value> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_raw(self.id().cast_signed()).unwrap(), signal).unwrap();
     }
 
     /// kill -9.
-    pub(crate) fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Asks it to end and waits.
-    pub(crate) fn stop(mut self) -> ExitStatus {
+    pub fn stop(mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         let deadline = Instant::now() + LIMIT;
         loop {

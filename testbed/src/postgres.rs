@@ -1,5 +1,4 @@
 //! A real PostgreSQL of the tests' own: free port, temporary folder, ended with the process.
-#![allow(dead_code, reason = "not every test binary uses all of it")]
 
 use std::fs::Permissions;
 use std::io::Write as _;
@@ -25,7 +24,7 @@ if [ -e "$folder/remove" ]; then rm -rf "$folder"; fi"#;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server and its folder.
-pub(crate) struct Postgres {
+pub struct Postgres {
     folder: PathBuf,
     port: u16,
     keeper: Mutex<Option<Child>>,
@@ -35,21 +34,18 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     /// The one server of this process, for tests that do it no harm.
-    pub(crate) fn shared() -> &'static Self {
+    pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Postgres> = OnceLock::new();
         SHARED.get_or_init(Self::start)
     }
 
     /// A server of the caller's own.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         Self::start_with(&[], |_| Vec::new())
     }
 
     /// The same with these files in its folder, and the settings that follow from where they are.
-    pub(crate) fn start_with(
-        files: &[(&str, String)],
-        settings: impl Fn(&Path) -> Vec<String>,
-    ) -> Self {
+    pub fn start_with(files: &[(&str, String)], settings: impl Fn(&Path) -> Vec<String>) -> Self {
         let folder = std::env::temp_dir().join(format!("sequencer-postgres-{}", Uuid::new_v4()));
         std::fs::create_dir(&folder).expect("the temporary folder can be written");
         if is_root() {
@@ -75,7 +71,7 @@ impl Postgres {
     }
 
     /// A standby that follows this server.
-    pub(crate) fn standby(&self) -> Self {
+    pub fn standby(&self) -> Self {
         let folder = std::env::temp_dir().join(format!("sequencer-postgres-{}", Uuid::new_v4()));
         std::fs::create_dir(&folder).expect("the temporary folder can be written");
         if is_root() {
@@ -91,7 +87,7 @@ impl Postgres {
     }
 
     /// Starts the stopped server on its old port and data.
-    pub(crate) fn start_again(&self) {
+    pub fn start_again(&self) {
         let (folder, data) = (self.folder.display(), self.folder.join("data"));
         std::fs::write(self.folder.join("remove"), "").expect("the folder can be written");
         let server = as_owner(&program("postgres"));
@@ -118,7 +114,7 @@ impl Postgres {
     }
 
     /// Ends the server: `INT` is fast and orderly, `QUIT` as after a crash.
-    pub(crate) fn stop(&self, signal: &str) {
+    pub fn stop(&self, signal: &str) {
         let Some(mut keeper) = self.lock().take() else { return };
         // The folder stays: it may be started again.
         std::fs::remove_file(self.folder.join("remove")).unwrap();
@@ -129,34 +125,35 @@ impl Postgres {
         keeper.wait().unwrap();
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
         self.port
     }
 
     /// What the server has written about itself.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
     /// A new empty database, by its URL.
-    pub(crate) async fn database(&self) -> String {
+    pub async fn database(&self) -> String {
         self.copy_of("template1").await
     }
 
     /// A new database with what is in another one, which nobody may use; by its URL.
-    pub(crate) async fn copy_of(&self, name: &str) -> String {
+    pub async fn copy_of(&self, name: &str) -> String {
         let copy = format!("t{}", Uuid::new_v4().simple());
         self.administer(&format!("CREATE DATABASE {copy} TEMPLATE {name}")).await;
         self.url(&copy)
     }
 
     /// All rows of a database, as text.
-    pub(crate) fn dump(&self, name: &str) -> Vec<u8> {
+    pub fn dump(&self, name: &str) -> Vec<u8> {
         run(Command::new(program("pg_dump")).arg("--data-only").arg(self.url(name))).stdout
     }
 
     /// Removes a database, whoever uses it. Not async, so that a destructor can.
-    pub(crate) fn remove(&self, name: &str) {
+    pub fn remove(&self, name: &str) {
         let port = self.port.to_string();
         let mut remove = Command::new(program("dropdb"));
         remove.args(["--force", "-h", "127.0.0.1", "-U", "postgres", "-p", &port, name]);
@@ -177,7 +174,7 @@ impl Postgres {
     }
 
     /// URL of a database.
-    pub(crate) fn url(&self, database: &str) -> String {
+    pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
@@ -202,7 +199,7 @@ impl Drop for Postgres {
 }
 
 /// SQLite's words for bytes, in PostgreSQL's.
-pub(crate) fn spelled(sqlite: &str) -> String {
+pub fn spelled(sqlite: &str) -> String {
     let mut parts = sqlite.split("zeroblob(");
     let mut postgres = parts.next().unwrap_or_default().to_owned();
     for part in parts {

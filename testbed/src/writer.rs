@@ -1,5 +1,4 @@
 //! An agent at work: registers its key, posts signed events, counts what failed.
-#![allow(dead_code, reason = "not every test binary uses all of it")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,15 +16,16 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// An agent with a key that the sequencer knows.
 #[derive(Clone)]
-pub(crate) struct Writer {
-    pub(crate) agent: Agent,
+pub struct Writer {
+    /// Who signs.
+    pub agent: Agent,
     url: String,
     http: reqwest::Client,
 }
 
 impl Writer {
     /// A new agent in a new stream.
-    pub(crate) async fn register(sequencer: &Sequencer) -> Self {
+    pub async fn register(sequencer: &Sequencer) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().timeout(LIMIT).build().unwrap();
         let new = Self { agent: Agent::new(), url: sequencer.url.clone(), http };
@@ -35,18 +35,18 @@ impl Writer {
     }
 
     /// Registers the same key with a sequencer that has lost it.
-    pub(crate) async fn register_again(&self) {
+    pub async fn register_again(&self) {
         let answer = self.send("/api/v1/agents/keys", self.agent.key_body().to_string()).await;
         assert!(answer.is_some(), "the key is not registered");
     }
 
     /// Posts so many new events; gives the answer of the ingest route.
-    pub(crate) async fn post(&self, count: usize) -> Value {
+    pub async fn post(&self, count: usize) -> Value {
         self.post_events(&self.agent.events(count)).await.expect("the events are accepted")
     }
 
     /// Posts these events; nothing when there was no good answer.
-    pub(crate) async fn post_events(&self, events: &[Event]) -> Option<Value> {
+    pub async fn post_events(&self, events: &[Event]) -> Option<Value> {
         let envelopes: Vec<String> = events.iter().map(Event::to_json).collect();
         self.send("/api/v1/ves/events/ingest", body(self.agent.id, &envelopes)).await
     }
@@ -62,22 +62,24 @@ impl Writer {
 
 /// What became of a load's requests.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    pub(crate) good: u64,
-    pub(crate) failed: u64,
+pub struct Outcome {
+    /// Answered as accepted.
+    pub good: u64,
+    /// Answered otherwise, or not.
+    pub failed: u64,
     /// Longest time to an answer.
-    pub(crate) slowest: Duration,
+    pub slowest: Duration,
 }
 
 /// A writer that posts one event after the other until told to stop.
-pub(crate) struct Load {
+pub struct Load {
     stop: Arc<AtomicBool>,
     task: JoinHandle<Outcome>,
 }
 
 impl Load {
     /// Posts an event each `pause`.
-    pub(crate) fn start(writer: &Writer, pause: Duration) -> Self {
+    pub fn start(writer: &Writer, pause: Duration) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (told, writer) = (Arc::clone(&stop), writer.clone());
         let task = tokio::spawn(async move {
@@ -97,7 +99,7 @@ impl Load {
     }
 
     /// Ends it after the request in flight.
-    pub(crate) async fn stop(self) -> Outcome {
+    pub async fn stop(self) -> Outcome {
         self.stop.store(true, Ordering::Relaxed);
         self.task.await.unwrap()
     }

@@ -6,35 +6,41 @@ use ves::{Event, EventDraft, SigningKey, Stream};
 
 /// One writer of one stream.
 #[derive(Clone)]
-pub(crate) struct Agent {
-    pub(crate) stream: Stream,
-    pub(crate) id: Uuid,
-    pub(crate) key_id: u32,
-    pub(crate) key: SigningKey,
+pub struct Agent {
+    /// The stream that it writes.
+    pub stream: Stream,
+    /// Its id.
+    pub id: Uuid,
+    /// Which of its keys signs.
+    pub key_id: u32,
+    /// The key.
+    pub key: SigningKey,
 }
 
 impl Agent {
     /// A new agent in a new stream.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::in_stream(Stream { tenant_id: Uuid::new_v4(), store_id: Uuid::new_v4() })
     }
 
-    pub(crate) fn in_stream(stream: Stream) -> Self {
+    /// A new agent in this stream.
+    pub fn in_stream(stream: Stream) -> Self {
         let key = SigningKey::from_seed(&seed());
         Self { stream, id: Uuid::new_v4(), key_id: 1, key }
     }
 
     /// The same agent with another key.
-    pub(crate) fn with_key(&self, key_id: u32) -> Self {
+    pub fn with_key(&self, key_id: u32) -> Self {
         Self { key_id, key: SigningKey::from_seed(&seed()), ..self.clone() }
     }
 
     /// The same agent in another store of its tenant.
-    pub(crate) fn in_store(&self, store_id: Uuid) -> Self {
+    pub fn in_store(&self, store_id: Uuid) -> Self {
         Self { stream: Stream { store_id, ..self.stream }, ..self.clone() }
     }
 
-    pub(crate) fn draft(&self) -> EventDraft {
+    /// What a new event says, before it is signed.
+    pub fn draft(&self) -> EventDraft {
         let event_id = Uuid::new_v4();
         EventDraft {
             stream: self.stream,
@@ -52,30 +58,31 @@ impl Agent {
     }
 
     /// A new event.
-    pub(crate) fn event(&self) -> Event {
+    pub fn event(&self) -> Event {
         self.draft().sign(&self.key).unwrap()
     }
 
     /// A new event after this change to its draft.
-    pub(crate) fn event_with(&self, change: impl FnOnce(&mut EventDraft)) -> Event {
+    pub fn event_with(&self, change: impl FnOnce(&mut EventDraft)) -> Event {
         let mut draft = self.draft();
         change(&mut draft);
         draft.sign(&self.key).unwrap()
     }
 
-    pub(crate) fn events(&self, count: usize) -> Vec<Event> {
+    /// So many new events.
+    pub fn events(&self, count: usize) -> Vec<Event> {
         (0..count).map(|_| self.event()).collect()
     }
 
     /// The envelope of a new event after this change to its JSON, not signed again.
-    pub(crate) fn envelope_with(&self, change: impl FnOnce(&mut Value)) -> Value {
+    pub fn envelope_with(&self, change: impl FnOnce(&mut Value)) -> Value {
         let mut value = envelope(&self.event());
         change(&mut value);
         value
     }
 
     /// The body that registers the key.
-    pub(crate) fn key_body(&self) -> Value {
+    pub fn key_body(&self) -> Value {
         json!({
             "tenantId": self.stream.tenant_id,
             "agentId": self.id,
@@ -85,56 +92,58 @@ impl Agent {
     }
 
     /// The body that names the key.
-    pub(crate) fn key_name(&self) -> Value {
+    pub fn key_name(&self) -> Value {
         json!({
             "tenantId": self.stream.tenant_id, "agentId": self.id, "keyId": self.key_id
         })
     }
 
-    pub(crate) fn public_key_hex(&self) -> String {
+    /// The public key as `0x` and 64 hex digits.
+    pub fn public_key_hex(&self) -> String {
         ves::Hash32(*self.key.public_key().as_bytes()).to_string()
     }
 }
 
 /// The envelope of an event as JSON.
-pub(crate) fn envelope(event: &Event) -> Value {
+pub fn envelope(event: &Event) -> Value {
     serde_json::from_str(&event.to_json()).unwrap()
 }
 
 /// An ingest body of these envelopes, each as its raw text.
-pub(crate) fn body(agent_id: Uuid, envelopes: &[String]) -> String {
+pub fn body(agent_id: Uuid, envelopes: &[String]) -> String {
     format!("{{\"agentId\":\"{agent_id}\",\"events\":[{}]}}", envelopes.join(","))
 }
 
 /// `tenant_id=…&store_id=…`.
-pub(crate) fn query(stream: Stream) -> String {
+pub fn query(stream: Stream) -> String {
     format!("tenant_id={}&store_id={}", stream.tenant_id, stream.store_id)
 }
 
 /// A random seed of a signing key.
-pub(crate) fn seed() -> [u8; 32] {
+pub fn seed() -> [u8; 32] {
     let (a, b) = (Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes());
     std::array::from_fn(|place| if place < 16 { a[place] } else { b[place - 16] })
 }
 
 /// A small deterministic source of numbers, so that a failure can be repeated from its seed.
-pub(crate) struct Numbers(u64);
+pub struct Numbers(u64);
 
 impl Numbers {
     /// A source whose seed is printed, or given by `TEST_SEED`.
-    pub(crate) fn printed() -> Self {
+    pub fn printed() -> Self {
         let given = std::env::var("TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0);
         println!("repeat with TEST_SEED={seed}");
         Self(seed)
     }
 
-    pub(crate) fn from_seed(seed: u64) -> Self {
+    /// A source that repeats what it gave for this seed.
+    pub fn from_seed(seed: u64) -> Self {
         Self(seed)
     }
 
     /// SplitMix64.
-    pub(crate) fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut value = self.0;
         value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -143,11 +152,12 @@ impl Numbers {
     }
 
     /// A number below `bound`.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % bound as u64).unwrap()
     }
 
-    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    /// One of these.
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }
 }

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 /// What the line does.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Line {
+pub enum Line {
     /// Carries every byte, each chunk later by this in each direction.
     Up(Duration),
     /// Carries nothing and says nothing; what was sent meanwhile arrives when it is up again.
@@ -31,7 +31,7 @@ struct State {
 }
 
 /// A proxy on a free port of this machine; it ends when dropped.
-pub(crate) struct Proxy {
+pub struct Proxy {
     address: SocketAddr,
     state: watch::Sender<State>,
     accepted: Arc<AtomicU64>,
@@ -40,7 +40,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// Carries connections to a server, without delay.
-    pub(crate) async fn to(server: SocketAddr) -> Self {
+    pub async fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let first = State { line: Line::Up(Duration::ZERO), alive_from: 0 };
@@ -57,23 +57,23 @@ impl Proxy {
     }
 
     /// Where clients connect.
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Connections that clients made so far, carried or not.
-    pub(crate) fn accepted(&self) -> u64 {
+    pub fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
     }
 
     /// Changes the line for all connections, those that are open too.
-    pub(crate) fn set(&self, line: Line) {
+    pub fn set(&self, line: Line) {
         self.state.send_modify(|state| state.line = line);
     }
 
     /// Loses all open connections: both ends believe in them, and nothing is ever carried again.
     /// New ones are carried. So a firewall forgets, or a machine that lost its power.
-    pub(crate) fn lose_connections(&self) {
+    pub fn lose_connections(&self) {
         let alive_from = self.accepted();
         self.state.send_modify(|state| state.alive_from = alive_from);
     }

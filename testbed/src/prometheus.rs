@@ -1,50 +1,67 @@
-//! A real Prometheus on a free port, ended with the test.
+//! A real Prometheus on a free port, ended when dropped.
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::program::{free_port, tool};
+
 /// A running server and its folder.
-pub(crate) struct Prometheus {
+pub struct Prometheus {
     child: Child,
     port: u16,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Prometheus {
     /// Starts one with this configuration, in which `ADDRESS` is its own.
-    pub(crate) fn start(config: &str) -> Self {
+    #[must_use]
+    pub fn start(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let file = folder.path().join("prometheus.yml");
         let address = format!("127.0.0.1:{port}");
         std::fs::write(&file, config.replace("ADDRESS", &address)).unwrap();
-        let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/bin/prometheus");
-        let program = if installed.exists() { installed } else { PathBuf::from("prometheus") };
+        let program = tool(&["prometheus"]);
         let child = Command::new(&program)
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
             .arg(format!("--web.listen-address={address}"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(File::create(folder.path().join("log")).unwrap())
             .spawn();
-        let child = child.unwrap_or_else(|error| {
-            panic!("{} does not start ({error}); install it with `make tools`", program.display())
-        });
-        Self { child, port, _folder: folder }
+        let child = child.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        Self { child, port, folder }
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Its base URL.
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// The file that it logs to.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// Gives it another configuration, which it reads at once.
+    pub fn reload(&self, config: &str) {
+        let address = format!("127.0.0.1:{}", self.port);
+        let file = self.folder.path().join("prometheus.yml");
+        std::fs::write(file, config.replace("ADDRESS", &address)).unwrap();
+        let id = Pid::from_raw(self.child.id().cast_signed()).unwrap();
+        kill_process(id, Signal::HUP).unwrap();
+    }
+
     /// Waits until a query has a result.
-    #[allow(dead_code, reason = "not every test binary waits")]
-    pub(crate) fn wait_for(&self, query: &str, limit: Duration) {
+    pub fn wait_for(&self, query: &str, limit: Duration) {
         let url = format!("{}/api/v1/query", self.url());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -1,0 +1,12 @@
+//! Drills: a real fault on the real components, and what people on call would see and do.
+
+mod clock;
+pub mod disk;
+pub mod faults;
+pub mod load;
+pub mod run;
+pub mod setting;
+pub mod stage;
+pub mod table;
+pub mod watch;
+pub mod watchdog;

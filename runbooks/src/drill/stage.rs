@@ -1,0 +1,449 @@
+//! The real components of one drill, and the load on them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use alerts::overrides::{Change, Number, Overrides, RuleSet};
+use alerts::render;
+use alerts::scale::Scale;
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection};
+use tempfile::TempDir;
+use testbed::alertmanager::Alertmanager;
+use testbed::postgres::Postgres;
+use testbed::program::{bare, free_port, program};
+use testbed::prometheus::Prometheus;
+use testbed::receiver::Receiver;
+use testbed::stack::{ADMIN_KEY, SIDECAR_KEY, Sequencer, Sidecar, sqlite_url};
+use testbed::tls::certificate;
+
+use super::disk::{self, SmallDisk};
+use super::load::Load;
+use super::setting::{Setting, Store};
+use crate::shell::Variables;
+
+/// The sidecar in fast motion: its timers scale as scrapes do. Batches are verified as they come.
+const SIDECAR: [&str; 8] = [
+    "--check-interval-secs=0.6",
+    "--check-timeout-secs=0.5",
+    "--system-interval-secs=1",
+    "--canary-interval-secs=1",
+    "--canary-commit-timeout-secs=4",
+    "--witness-poll-secs=0.3",
+    "--witness-audit-events-per-second=100000",
+    "--sidecar-port=0",
+];
+/// A real certificate of the sidecar's own folder.
+const REAL_TIME_TIMERS: [&str; 3] =
+    ["--check-interval-secs=10", "--canary-interval-secs=15", "--witness-poll-secs=1"];
+
+/// A service that is not the one that should be scraped.
+const JOBS: [&str; 2] = ["127.0.0.1:8081", "127.0.0.1:9091"];
+
+/// All of it; everything ends when it is dropped.
+pub struct Stage {
+    /// What it was started with.
+    pub setting: Setting,
+    /// Background load.
+    pub load: Load,
+    /// Sequencers, none where one is dead.
+    pub sequencers: Vec<Option<Sequencer>>,
+    /// The sidecar, unless it is dead.
+    pub sidecar: Option<Sidecar>,
+    /// Ports of the API and of operations, of each sequencer; they outlive the process.
+    pub ports: Vec<(u16, u16)>,
+    /// The sidecar's port.
+    pub sidecar_port: u16,
+    /// Scrapes and evaluates.
+    pub prometheus: Prometheus,
+    /// Tells, unless it is dead.
+    pub alertmanager: Option<Alertmanager>,
+    /// Is told.
+    pub receiver: Receiver,
+    /// The database, and its standby.
+    pub postgres: Option<(Postgres, Option<Postgres>)>,
+    /// The small disk, if events are on one.
+    pub disk: Option<SmallDisk>,
+    /// Where the events are.
+    pub database_url: String,
+    /// The key that the sidecar shows.
+    pub sidecar_key: String,
+    /// Asks anything.
+    pub http: reqwest::Client,
+    folder: TempDir,
+}
+
+impl Stage {
+    /// Starts all of it.
+    ///
+    /// # Errors
+    /// When the rules cannot be written. What does not start panics.
+    pub async fn start(setting: Setting) -> anyhow::Result<Self> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
+        let folder = tempfile::Builder::new().prefix("drill-").tempdir()?;
+        for name in ["store", "data", "alertmanager", "rules"] {
+            std::fs::create_dir(folder.path().join(name))?;
+        }
+        let (disk, postgres, database_url) = store(setting, folder.path()).await?;
+        let mut sequencers = Vec::new();
+        for _ in 0..setting.sequencers {
+            sequencers.push(Some(serve(&setting, folder.path(), &database_url, &[], None)));
+        }
+        let ports: Vec<(u16, u16)> =
+            sequencers.iter().flatten().map(|s| (s.port(), s.operations_port())).collect();
+        let receiver = Receiver::start().await;
+        write_rules(&setting, &folder.path().join("rules"))?;
+        let alertmanager = start_alertmanager(&setting, folder.path(), receiver.port())?;
+        let sidecar_port = free_port();
+        let config = scrape_config(folder.path(), &alertmanager, &ports, sidecar_port, None)?;
+        let prometheus = Prometheus::start(&config);
+        let load =
+            Load::start(folder.path(), ports.last().map_or(0, |ports| ports.0), setting.rate)?;
+        let mut stage = Self {
+            setting,
+            load,
+            sequencers,
+            sidecar: None,
+            ports,
+            sidecar_port,
+            prometheus,
+            alertmanager: Some(alertmanager),
+            receiver,
+            postgres,
+            disk,
+            database_url,
+            sidecar_key: SIDECAR_KEY.to_owned(),
+            http,
+            folder,
+        };
+        if setting.deletable_key {
+            stage.sidecar_key = stage.new_key().await?.0;
+        }
+        stage.start_sidecar(&[]);
+        Ok(stage)
+    }
+
+    /// Folder of everything.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Keeps the folder, for somebody to look at.
+    #[must_use]
+    pub fn keep(self) -> PathBuf {
+        let Self { folder, sidecar, sequencers, prometheus, .. } = self;
+        let path = folder.keep();
+        let log = |name: &str, lines: Vec<Value>| {
+            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            // The drill has failed already; a log less is no reason to say so again.
+            let _ = std::fs::write(path.join(name), text);
+        };
+        for (place, sequencer) in sequencers.iter().enumerate() {
+            let lines = sequencer.as_ref().map(|s| s.running.log()).unwrap_or_default();
+            log(&format!("sequencer-{place}.log"), lines);
+        }
+        log("sidecar.log", sidecar.map(|s| s.running.log()).unwrap_or_default());
+        let _ = std::fs::copy(prometheus.log(), path.join("prometheus.log"));
+        path
+    }
+
+    /// What a page's commands see.
+    #[must_use]
+    pub fn variables(&self) -> Variables {
+        let at = |port: u16| format!("http://127.0.0.1:{port}");
+        let (api, operations) = self.ports.first().copied().unwrap_or_default();
+        let programs = program("sidecar").parent().map(Path::to_path_buf).unwrap_or_default();
+        let path = std::env::var("PATH").unwrap_or_default();
+        [
+            ("SEQUENCER_URL", at(api)),
+            ("OPS_URL", at(operations)),
+            ("SIDECAR_URL", at(self.sidecar_port)),
+            ("PROMETHEUS_URL", self.prometheus.url()),
+            ("DATABASE_URL", self.database_url.clone()),
+            ("SIDECAR_STATE_DIR", self.state_dir().display().to_string()),
+            ("PATH", format!("{}:{path}", programs.display())),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+
+    fn state_dir(&self) -> PathBuf {
+        self.folder.path().join("sidecar")
+    }
+
+    /// Folder that the sidecar watches as the sequencer's.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        match &self.disk {
+            Some(disk) => disk.path().to_path_buf(),
+            None => self.folder.path().join("data"),
+        }
+    }
+
+    /// A running sequencer.
+    ///
+    /// # Errors
+    /// When it is dead.
+    pub fn sequencer(&self, place: usize) -> anyhow::Result<&Sequencer> {
+        let found = self.sequencers.get(place).and_then(Option::as_ref);
+        found.context("the sequencer does not run")
+    }
+
+    /// Starts a sequencer where it was, with more flags.
+    pub fn start_sequencer(&mut self, place: usize, flags: &[&str]) {
+        let ports = Some(self.ports[place]);
+        let (setting, folder) = (self.setting, self.folder.path());
+        self.sequencers[place] = Some(serve(&setting, folder, &self.database_url, flags, ports));
+    }
+
+    /// Stops a sequencer in order and starts it with more flags.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn restart_sequencer(&mut self, flags: &[&str]) -> anyhow::Result<()> {
+        let old = self.sequencers[0].take().context("the sequencer does not run")?;
+        let status = old.running.stop();
+        anyhow::ensure!(status.success(), "the sequencer ended with {status}");
+        self.start_sequencer(0, flags);
+        Ok(())
+    }
+
+    /// Starts the sidecar on its port, with more flags.
+    pub fn start_sidecar(&mut self, flags: &[&str]) {
+        self.sidecar = None;
+        let own = [
+            format!("--sidecar-port={}", self.sidecar_port),
+            format!("--data-dir={}", self.data_dir().display()),
+            format!("--database-url={}", self.database_url),
+            format!("--sequencer-api-key={}", self.sidecar_key),
+            format!("--canary-api-key={SIDECAR_KEY}"),
+            format!("--tls-certificates={}", self.certificate().unwrap_or_default()),
+        ];
+        let keeps =
+            |flag: &&String| self.setting.certificate_days.is_some() || !flag.contains("tls-");
+        let own: Vec<&str> = own.iter().filter(keeps).map(String::as_str).collect();
+        let timers: &[&str] =
+            if self.setting.scale == 1 { &REAL_TIME_TIMERS } else { &SIDECAR[..] };
+        let all = joined(&[timers, self.setting.sidecar, &own, flags]);
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let url = |port: u16| format!("http://127.0.0.1:{port}");
+        let (api, operations) = self.ports[0];
+        let folder = self.folder.path();
+        self.sidecar = Some(Sidecar::start(folder, &url(api), &url(operations), &all));
+    }
+
+    /// The certificate that the sidecar watches, if there is one.
+    fn certificate(&self) -> Option<String> {
+        let days = self.setting.certificate_days?;
+        let there = self.folder.path().join("tls.crt");
+        if there.exists() {
+            return Some(there.display().to_string());
+        }
+        Some(certificate(self.folder.path(), days))
+    }
+
+    /// Lets a job be scraped where something else answers, or where it should.
+    ///
+    /// # Errors
+    /// When the configuration cannot be read.
+    pub fn scrape_elsewhere(&self, job: Option<usize>) -> anyhow::Result<()> {
+        let alertmanager = self.alertmanager.as_ref().context("no Alertmanager runs")?;
+        let (folder, ports) = (self.folder.path(), &self.ports);
+        let config = scrape_config(folder, alertmanager, ports, self.sidecar_port, job)?;
+        self.prometheus.reload(&config);
+        Ok(())
+    }
+
+    /// Starts the dead Alertmanager again.
+    pub fn start_alertmanager_again(&mut self, port: u16) {
+        let folder = self.folder.path().join("alertmanager");
+        self.alertmanager = Some(Alertmanager::start_at(port, &folder));
+    }
+
+    /// A connection to the database, under a name that others see.
+    ///
+    /// # Errors
+    /// When it is not PostgreSQL, or does not answer.
+    pub async fn database(&self, application: &str) -> anyhow::Result<PgConnection> {
+        let separator = if self.database_url.contains('?') { '&' } else { '?' };
+        let url = format!("{}{separator}application_name={application}", self.database_url);
+        PgConnection::connect(&url).await.context("the database does not answer")
+    }
+
+    /// Asks the first sequencer's API as its platform.
+    ///
+    /// # Errors
+    /// When there is no good answer.
+    pub async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> anyhow::Result<Value> {
+        let url = format!("http://127.0.0.1:{}{path}", self.ports[0].0);
+        let mut request = self.http.request(method.parse()?, url);
+        request = request.header("authorization", format!("ApiKey {ADMIN_KEY}"));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await?.error_for_status()?;
+        Ok(answer.json().await.unwrap_or_default())
+    }
+
+    /// A new key that reads everywhere; its text and its prefix.
+    ///
+    /// # Errors
+    /// When the sequencer makes none.
+    pub async fn new_key(&self) -> anyhow::Result<(String, String)> {
+        let wanted = json!({ "read": true, "write": true, "admin": true });
+        let made = self.ask("POST", "/api/v1/admin/api-keys", Some(wanted)).await?;
+        let text = made["api_key"].as_str().context("no key")?.to_owned();
+        let prefix: String = text.chars().take(11).collect();
+        Ok((text, prefix))
+    }
+}
+
+/// Flags in order; a later one of the same name replaces an earlier one.
+fn joined(lists: &[&[&str]]) -> Vec<String> {
+    let mut flags: Vec<String> = Vec::new();
+    for flag in lists.iter().copied().flatten() {
+        let name = flag.split('=').next().unwrap_or(flag);
+        flags.retain(|other| other.split('=').next() != Some(name));
+        flags.push((*flag).to_owned());
+    }
+    flags
+}
+
+type Databases = Option<(Postgres, Option<Postgres>)>;
+
+/// Where events go.
+async fn store(
+    setting: Setting,
+    folder: &Path,
+) -> anyhow::Result<(Option<SmallDisk>, Databases, String)> {
+    match setting.store {
+        Store::Embedded => Ok((None, None, sqlite_url(&folder.join("store")))),
+        Store::SmallDisk(mib) => {
+            let disk = SmallDisk::mount(&folder.join("store"), mib)?;
+            let url = sqlite_url(disk.path());
+            Ok((Some(disk), None, url))
+        }
+        Store::Postgres | Store::PostgresWithStandby => {
+            let settings = |_: &Path| vec!["wal_level=replica".to_owned()];
+            let server = Postgres::start_with(&[], settings);
+            let url = server.database().await;
+            let standby = (setting.store == Store::PostgresWithStandby).then(|| server.standby());
+            Ok((None, Some((server, standby)), url))
+        }
+    }
+}
+
+fn serve(
+    setting: &Setting,
+    folder: &Path,
+    database_url: &str,
+    flags: &[&str],
+    ports: Option<(u16, u16)>,
+) -> Sequencer {
+    let ports = ports.map(|(api, ops)| [format!("--port={api}"), format!("--ops-port={ops}")]);
+    let ports: Vec<&str> = ports.iter().flatten().map(String::as_str).collect();
+    let all = joined(&[setting.sequencer, &ports, flags]);
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let mut command = Sequencer::command(database_url, &folder.join("data"), &all);
+    if setting.clock {
+        super::clock::can_be_set(&mut command, folder);
+    }
+    Sequencer::run(command)
+}
+
+/// The rules in fast motion, the burn rates in their own.
+fn write_rules(setting: &Setting, folder: &Path) -> anyhow::Result<()> {
+    let floor = setting.throughput_floor.map(|floor| {
+        let change = Change {
+            enabled: Some(true),
+            threshold: Some(Number::Plain(floor)),
+            ..Change::default()
+        };
+        ("SequencerLowThroughput".to_owned(), change)
+    });
+    let alerts: BTreeMap<String, Change> = floor.into_iter().collect();
+    let set = RuleSet::new(&Overrides { alerts, ..Overrides::default() })?;
+    let scale = |times| Scale::new(times).context("a scale is 1 to 1000");
+    for (name, text) in render::files(&set, scale(setting.scale)?)? {
+        std::fs::write(folder.join(name), text)?;
+    }
+    for (name, text) in render::files(&set, scale(setting.slo_scale)?)? {
+        if name.contains("-slo.") {
+            std::fs::write(folder.join(name), text)?;
+        }
+    }
+    Ok(())
+}
+
+/// The generated example, with its waits in fast motion.
+fn start_alertmanager(
+    setting: &Setting,
+    folder: &Path,
+    receiver: u16,
+) -> anyhow::Result<Alertmanager> {
+    let example = std::fs::read_to_string(folder.join("rules/alertmanager.example.yaml"))?;
+    let mut config = example.replace(":9099/", &format!(":{receiver}/"));
+    if setting.scale > 1 {
+        for (slow, quick) in [
+            ("group_interval: 1m", "group_interval: 2s"),
+            ("group_wait: 10s", "group_wait: 1s"),
+            ("repeat_interval: 1m", "repeat_interval: 2s"),
+        ] {
+            config = config.replace(slow, quick);
+        }
+    }
+    Ok(Alertmanager::start(&config, &folder.join("alertmanager")))
+}
+
+/// The generated example, told where everything is; one job may be scraped elsewhere.
+fn scrape_config(
+    folder: &Path,
+    alertmanager: &Alertmanager,
+    ports: &[(u16, u16)],
+    sidecar: u16,
+    elsewhere: Option<usize>,
+) -> anyhow::Result<String> {
+    let rules = folder.join("rules");
+    let mut config = std::fs::read_to_string(rules.join("prometheus.example.yaml"))?;
+    config = config.replace("15s", "1s");
+    config = config.replace("127.0.0.1:9093", &format!("127.0.0.1:{}", alertmanager.port()));
+    let sequencers = ports.iter().map(|ports| ports.1).collect();
+    for (place, (default, real)) in JOBS.into_iter().zip([sequencers, vec![sidecar]]).enumerate() {
+        let line = config.lines().find(|line| line.ends_with(default));
+        let line = line.context("the example has another form")?.to_owned();
+        let targets: Vec<String> = match elsewhere {
+            Some(job) if job == place => vec![line.replace(default, "ADDRESS")],
+            _ => real.iter().map(|p| line.replace(default, &format!("127.0.0.1:{p}"))).collect(),
+        };
+        config = config.replace(&line, &targets.join("\n"));
+    }
+    Ok(config.replace("*.rules.yaml", &format!("{}/*.rules.yaml", rules.display())))
+}
+
+/// A program of the suite that runs once and is waited for.
+///
+/// # Errors
+/// When it ends with an error.
+pub fn once(name: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let mut command: Command = bare(&program(name));
+    let output = command.args(arguments).stdout(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "{name} {arguments:?}: {said}");
+    Ok(())
+}
+
+/// Whether this user may mount disks and make control groups.
+#[must_use]
+pub fn is_root() -> bool {
+    disk::is_root()
+}
