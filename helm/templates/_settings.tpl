@@ -4,7 +4,7 @@
 {{- define "sequencer.given" -}}
 {{- $name := index . 1 -}}
 {{- range (index . 0).Values.env -}}
-{{- if eq .name $name }}{{ .value }}{{ end -}}
+{{- if eq .name $name }}{{ .value | default "" }}{{ end -}}
 {{- end -}}
 {{- end -}}
 
@@ -157,6 +157,29 @@ OTEL_EXPORTER_OTLP_HEADERS: {{ . | quote }}
 {{- end -}}
 {{- if and (not $v.secrets.existingSecret) (not $v.secrets.bootstrapAdminApiKey) (not (include "sequencer.given" (list . "BOOTSTRAP_ADMIN_API_KEY"))) -}}
 {{- fail "There is no platform key: set secrets.existingSecret, secrets.bootstrapAdminApiKey, or BOOTSTRAP_ADMIN_API_KEY in env[]." -}}
+{{- end -}}
+{{- if not $v.secrets.existingSecret -}}
+{{- $texts := include "sequencer.secrets" . | fromYaml -}}
+{{- range $key := list "BOOTSTRAP_ADMIN_API_KEY" "BOOTSTRAP_SIDECAR_API_KEY" -}}
+{{- if not (regexMatch "^ss_[A-Za-z0-9_-]{32,}$" (get $texts $key)) -}}
+{{- fail (printf "%s has to be ss_ and at least 32 of A-Z a-z 0-9 _ -, as in: echo ss_$(openssl rand -hex 24)" $key) -}}
+{{- end -}}
+{{- end -}}
+{{- if eq $texts.BOOTSTRAP_ADMIN_API_KEY $texts.BOOTSTRAP_SIDECAR_API_KEY -}}
+{{- fail "The sidecar's API key has to differ from the platform key: it may do less." -}}
+{{- end -}}
+{{- if not (regexMatch "^([0-9a-fA-F]{64}|[A-Za-z0-9+/_-]{43}=?)$" $texts.VES_SEQUENCER_SIGNING_KEY) -}}
+{{- fail "VES_SEQUENCER_SIGNING_KEY, secrets.signingKey, has to be 32 bytes as 64 hex digits, as in: openssl rand -hex 32" -}}
+{{- end -}}
+{{- if lt (len $texts.SIDECAR_TOKEN) 16 -}}
+{{- fail "secrets.sidecarToken has to have at least 16 characters, as in: openssl rand -hex 24" -}}
+{{- end -}}
+{{- end -}}
+{{- if eq $v.image.tag "latest" -}}
+{{- fail "image.tag: latest names no version; name one, or leave it unset." -}}
+{{- end -}}
+{{- if and $v.postgresql.enabled (hasSuffix ":latest" $v.postgresql.image) -}}
+{{- fail "postgresql.image: latest names no version; name one." -}}
 {{- end -}}
 {{- $seen := dict -}}
 {{- $owned := dict "HOST" "nothing: pods listen on all addresses" "OPS_HOST" "nothing: pods listen on all addresses" "PORT" "ports.api" "OPS_PORT" "ports.operations" "DATA_DIR" "nothing: the folder is the volume's" "REQUEST_TIMEOUT_SECS" "requestTimeoutSecs" "DRAIN_DELAY_SECS" "drain.delaySeconds" "SHUTDOWN_TIMEOUT_SECS" "requestTimeoutSecs" "MIN_FREE_DISK_BYTES" "minFreeDiskBytes" "DB_ALLOW_PLAINTEXT" "database.allowPlaintext" "DB_MIGRATE_ON_STARTUP" "migration.job" -}}
