@@ -30,6 +30,17 @@ OVER_POSTGRES := SEQUENCER_TEST_STORE=postgres
 API_TESTS := --workspace --test api -- --skip embedded:: --skip store:: --skip replicas::
 # What only root may do to a sidecar: disks and control groups of the tests' own. Less than a minute.
 ROOT_TESTS := --workspace --test checks --test harm -- --ignored --test-threads=1
+# Images: one for each of these programs, below REGISTRY where that is set.
+IMAGES := sequencer sidecar loadgen
+REGISTRY ?=
+# The tag of a release, for release-check.
+TAG ?=
+# An owner's name may have capitals, the name of an image may not.
+PREFIX = $(shell printf '%s' '$(REGISTRY)' | tr '[:upper:]' '[:lower:]')
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+IMAGE = $(if $(REGISTRY),$(PREFIX)/)stateset-$(1):$(VERSION)
+# compose.stack.yaml beside compose.yaml; Grafana's password is asked for by name.
+COMPOSE = docker compose --env-file data/compose/grafana.env -f compose.yaml -f compose.stack.yaml
 # Lines of our crates that tests must reach. It may rise.
 COVERAGE_MIN_LINES_PERCENT := 80
 
@@ -152,6 +163,12 @@ coverage: tools-test tools-coverage ## Run all tests and print the lines they re
 	CARGO_TARGET_DIR=$(CI_TARGET) CARGO_INCREMENTAL=0 LLVM_PROFILE_FILE=/dev/null \
 	    cargo test --locked --workspace --doc
 
+# For a service that shows it; after `make coverage`, whose profiles it reads.
+.PHONY: coverage-lcov
+coverage-lcov: tools-coverage ## Write what coverage found to target/lcov.info
+	CARGO_LLVM_COV_TARGET_DIR=$(CI_TARGET) cargo llvm-cov report --lcov \
+	    --output-path $(TARGET)/lcov.info
+
 # Long forms, and what only root may do: small disks of its own, process 1 of a container. They
 # measure waits, so one at a time.
 .PHONY: faults
@@ -184,6 +201,53 @@ ci: tools ## Everything a change must pass: formatting, lints, licences, docs, t
 	    esac || { printf '\nci: %s failed after %ss\n' "$$step" "$$SECONDS"; exit 1; }; \
 	    times+=$$(printf '%6ss  %s' "$$SECONDS" "$$step")$$'\n'; \
 	done; printf '\nci: all steps passed\n%s' "$$times"
+
+## Deploy it
+
+.PHONY: helm-matrix
+helm-matrix: tools-deploy ## Lint and render the chart with many values, for several Kubernetes
+	@scripts/helm-matrix.sh
+
+.PHONY: lint-deploy
+lint-deploy: tools-deploy ## Lint Dockerfile, compose files and workflows
+	hadolint Dockerfile
+	check-jsonschema --builtin-schema vendor.compose-spec compose.yaml compose.stack.yaml
+	actionlint
+
+.PHONY: helm-package
+helm-package: tools-deploy ## Package the chart into target/
+	@KUBECONFIG=/dev/null helm package helm --destination $(TARGET)
+
+.PHONY: helm-push
+helm-push: helm-package ## Push the packaged chart (REGISTRY=...)
+	@test -n "$(REGISTRY)" || { echo 'say where: make helm-push REGISTRY=registry.example.com/events' >&2; exit 1; }
+	helm push $(TARGET)/stateset-sequencer-$(VERSION).tgz oci://$(PREFIX)/charts
+
+.PHONY: docker-build
+docker-build: need-docker ## Build the images (REGISTRY=registry.example.com/events)
+	@for image in $(IMAGES); do \
+	    docker build --target $$image --tag $(call IMAGE,$$image) \
+	        --build-arg VERSION=$(VERSION) \
+	        --build-arg COMMIT="$$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" .; \
+	done
+
+.PHONY: docker-push
+docker-push: need-docker ## Push the images that docker-build made (REGISTRY=...)
+	@for image in $(IMAGES); do docker push $(call IMAGE,$$image); done
+
+.PHONY: docker-up
+docker-up: need-docker ## Start two sequencers on PostgreSQL, watched, as containers; Linux only
+	@scripts/compose-secrets.sh
+	@$(COMPOSE) up --build --detach
+	@echo 'status page http://127.0.0.1:9091/, Grafana http://127.0.0.1:3000/ (admin, data/compose/grafana.env)'
+
+.PHONY: docker-load
+docker-load: need-docker ## Run a load profile against them (PROFILE=smoke)
+	@PROFILE=$(PROFILE) $(COMPOSE) --profile load run --build --rm loadgen
+
+.PHONY: docker-down
+docker-down: need-docker ## Stop them; their data stays (ARGS="--volumes" removes it)
+	@$(COMPOSE) --profile load down $(ARGS)
 
 ## House-keeping
 
@@ -221,6 +285,26 @@ tools-coverage:
 .PHONY: tools-api-fuzz
 tools-api-fuzz:
 	@scripts/tools.sh schemathesis
+
+# Tag, programs and chart have one version.
+.PHONY: release-check
+release-check:
+	@for found in "$(TAG)" "v$$(sed -n 's/^version: //p' helm/Chart.yaml)" \
+	    "v$$(sed -n 's/^appVersion: "\(.*\)"/\1/p' helm/Chart.yaml)"; do \
+	    if [ "$$found" != "v$(VERSION)" ]; then \
+	        echo "release: $$found is not v$(VERSION), the version in Cargo.toml" >&2; exit 1; \
+	    fi; \
+	done
+
+.PHONY: tools-deploy
+tools-deploy:
+	@scripts/tools.sh helm kubernetes-validate hadolint actionlint check-jsonschema
+
+.PHONY: need-docker
+need-docker:
+	@docker version >/dev/null 2>&1 || { \
+	    echo 'Docker does not answer: install an engine, and start it (https://docs.docker.com/engine/install/)' >&2; \
+	    exit 1; }
 
 .PHONY: tools-deny
 tools-deny:
