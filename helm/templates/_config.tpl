@@ -8,8 +8,8 @@ HOST: 0.0.0.0
 PORT: {{ int $v.ports.api | quote }}
 OPS_HOST: 0.0.0.0
 OPS_PORT: {{ int $v.ports.operations | quote }}
-DATA_DIR: /data
 {{- if not (include "sequencer.isPostgres" .) }}
+DATA_DIR: /data
 DATABASE_URL: sqlite:///data/sequencer.db
 {{- end }}
 DB_ALLOW_PLAINTEXT: {{ or $v.database.allowPlaintext $v.postgresql.enabled | quote }}

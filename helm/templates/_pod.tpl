@@ -31,7 +31,9 @@ spec:
   shareProcessNamespace: {{ $v.sidecar.enabled }}
   terminationGracePeriodSeconds: {{ include "sequencer.grace" . }}
   securityContext: {{- include "sequencer.podSecurity" . | nindent 4 }}
-  {{- include "sequencer.placement" . | nindent 2 }}
+  {{- with include "sequencer.placement" . }}
+  {{- . | nindent 2 }}
+  {{- end }}
   {{- if $v.affinity }}
   affinity: {{- toYaml $v.affinity | nindent 4 }}
   {{- else if $isPostgres }}
@@ -69,8 +71,6 @@ spec:
     {{- end }}
   volumes:
     {{- if $isPostgres }}
-    - name: data
-      emptyDir: {}
     - name: sidecar-state
       emptyDir: {}
     {{- end }}
@@ -88,7 +88,7 @@ spec:
 
 {{/* Where any pod of the release may run. */}}
 {{- define "sequencer.placement" -}}
-{{- with .Values.image.pullSecrets }}
+{{- with .Values.image.pullSecrets -}}
 imagePullSecrets:
   {{- range . }}
   - name: {{ . }}
@@ -154,8 +154,10 @@ tolerations: {{- toYaml . | nindent 2 }}
   resources: {{- toYaml $v.resources | nindent 4 }}
   securityContext: {{- include "sequencer.containerSecurity" . | nindent 4 }}
   volumeMounts:
+    {{- if not (include "sequencer.isPostgres" .) }}
     - name: data
       mountPath: /data
+    {{- end }}
     - name: tmp
       mountPath: /tmp
     {{- with $v.extraVolumeMounts }}
@@ -228,19 +230,17 @@ livenessProbe:
 {{- end }}
 {{- end -}}
 
-{{/* A claim of a StatefulSet. Takes (list root name settings). */}}
+{{/* A claim of a StatefulSet. It has no labels, which could never be changed. Takes (list name
+settings). */}}
 {{- define "sequencer.claim" -}}
 - metadata:
-    name: {{ index . 1 }}
-    {{- with (index . 0).Values.commonLabels }}
-    labels: {{- toYaml . | nindent 6 }}
-    {{- end }}
+    name: {{ index . 0 }}
   spec:
     accessModes: [ReadWriteOnce]
-    {{- with (index . 2).storageClass }}
+    {{- with (index . 1).storageClass }}
     storageClassName: {{ . }}
     {{- end }}
     resources:
       requests:
-        storage: {{ (index . 2).size }}
+        storage: {{ (index . 1).size }}
 {{- end -}}
