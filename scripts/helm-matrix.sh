@@ -81,6 +81,7 @@ refused=0
 for file in helm/ci/refused/*.yaml; do
     expect=$(sed -n '1s/^# expect: //p' "$file")
     if [ -z "$expect" ]; then fail "$file: the first line says what to expect"; fi
+    # shellcheck disable=SC2086 # the same
     if render "$file" --kube-version 1.33.0 $OPERATOR; then fail "$file: it is not refused"; fi
     if ! grep -qE "$expect" "$work/said"; then
         cat "$work/said" >&2
