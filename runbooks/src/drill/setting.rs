@@ -30,6 +30,8 @@ pub struct Setting {
     pub scale: u32,
     /// The same for burn rates, whose windows are days.
     pub slo_scale: u32,
+    /// Seconds between two scrapes, at most a quarter of the smallest window.
+    pub scrape_seconds: u32,
     /// Seconds of health before the fault.
     pub health_seconds: u64,
     /// A floor for SequencerLowThroughput, which is off without.
@@ -52,6 +54,7 @@ impl Setting {
         rate: 20,
         scale: 15,
         slo_scale: 15,
+        scrape_seconds: 1,
         health_seconds: 8,
         throughput_floor: None,
         clock: false,
@@ -65,6 +68,13 @@ impl Setting {
     #[must_use]
     pub const fn fast(self) -> Self {
         Self { scale: 30, ..self }
+    }
+
+    /// A scrape asks the store for the backlog and waits two seconds for it, or twice that behind
+    /// a probe: while every connection hangs, scrapes must be further apart.
+    #[must_use]
+    pub const fn patient_scrapes(self) -> Self {
+        Self { scrape_seconds: 4, ..self }
     }
 
     /// With these flags of the sequencer.

@@ -1,4 +1,5 @@
-//! What others do to the database: locks, long transactions, too many sessions, a standby that stops.
+//! What others do to the database: locks, long transactions, too many sessions, a standby that
+//! stops.
 
 use std::time::Duration;
 
