@@ -98,8 +98,8 @@ pub fn page(rows: &[Row], missing: &[Missing]) -> String {
         };
         let _ = writeln!(
             page,
-            "| [{alert}](../runbooks/pages/{alert}.md) | {} | {} | {} | {told} | {} | {} | {} | {} | \
-             {} | {} |",
+            "| [{alert}](../runbooks/pages/{alert}.md) | {} | {} | {} | {told} | {} | {} | {} | {} \
+             | {} | {} |",
             row.fault,
             seconds(row.seconds_to_pending),
             seconds(Some(row.seconds_to_firing)),

@@ -43,7 +43,7 @@ pub struct DrillArgs {
 
 /// How long nothing may be told in health: longer than the longest wait of a rule that is not about
 /// days, at the speed of drills.
-const CONTROL: Duration = Duration::from_secs(45);
+const CONTROL: Duration = Duration::from_secs(30);
 
 /// What is played.
 enum Play {

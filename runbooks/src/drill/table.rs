@@ -74,7 +74,7 @@ const EMBEDDED: Setting = Setting::EMBEDDED;
 const POSTGRES: Setting = Setting::POSTGRES;
 /// A small disk of which little is free before writes are refused.
 const SMALL_DISK: Setting = Setting {
-    store: Store::SmallDisk(160),
+    store: Store::SmallDisk(400),
     sequencer: &["--min-free-disk-bytes=4194304"],
     sidecar: &["--min-free-disk-bytes=4194304"],
     ..EMBEDDED
@@ -210,7 +210,8 @@ fn store() -> Vec<Drill> {
         SequencerCircuitBreakerOpen: NO_EVENT, PAGE, POSTGRES.patient_scrapes(), pages REFUSED
             => Locked::open("events, streams", "ACCESS EXCLUSIVE");
         SequencerWalGrowing: "a reader keeps its snapshot while 270 MiB are written",
-            Ends::Harness("the reader is ended, the log truncated"), EMBEDDED.fast()
+            Ends::Harness("the reader is ended, the log truncated"), EMBEDDED.fast(),
+            pages REFUSED
             => Box::<SnapshotHeld>::default();
         SequencerPostgresConnectionsHigh: "a forgotten pool takes 85 % of the connections", PAGE,
             POSTGRES.fast() => Box::<Sessions>::default();
