@@ -46,7 +46,9 @@ impl Deployment {
     fn run(&self, folder: &Folder, arguments: &[&str]) -> Ended {
         let ended = folder.run_with(&self.variables(), &[&["doctor"], arguments].concat());
         let shown = format!("{}{}", ended.stdout, ended.stderr);
-        let password = self.0.get("DATABASE_URL").and_then(|url| url.split([':', '@']).nth(2));
+        let user =
+            self.0.get("DATABASE_URL").and_then(|url| url.split_once("://")?.1.split_once('@'));
+        let password = user.and_then(|(user, _)| Some(user.split_once(':')?.1));
         let secrets =
             self.0.iter().filter(|(name, _)| name.contains("_KEY") || name.contains("HEADERS"));
         for secret in secrets.map(|(_, value)| value.as_str()).chain(password) {
@@ -197,10 +199,21 @@ async fn a_database_that_is_not_fit_is_named() {
 #[test]
 fn each_mistake_is_found_by_its_id_with_its_fix() {
     let folder = Folder::new();
+    std::fs::set_permissions(folder.path(""), Permissions::from_mode(0o700)).unwrap();
     folder.run(&["migrate"]).succeeded();
+    let before = std::fs::read_dir(folder.path("data")).unwrap().count();
     let good = Deployment::good();
     let clean = good.findings(&folder, &[]);
     assert_eq!((clean.ids("fail"), clean.ids("warn")), (vec![], vec!["build-origin"]));
+    clean.say("store-schema", "pass", "at version");
+    assert_eq!(
+        std::fs::read_dir(folder.path("data")).unwrap().count(),
+        before,
+        "nothing is created"
+    );
+    let (program, url) = folder.serve_with(&good.variables());
+    good.findings(&folder, &["--url", &url]).say("store-schema", "pass", "at version");
+    program.stop();
     let twice = good.0["BOOTSTRAP_ADMIN_API_KEY"].clone();
     let weak = format!("ss_{}", "0123".repeat(8));
     for (id, outcome, fix, name, value) in [

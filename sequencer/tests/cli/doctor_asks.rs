@@ -140,7 +140,7 @@ impl TlsServer {
 fn a_certificate_that_ends_soon_is_named() {
     let folder = Folder::new();
     for (days, outcome, text) in
-        [(300, "pass", "is good for 299 days"), (10, "warn", "renew"), (1, "fail", "hours")]
+        [(300, "pass", "is good for 300 days"), (10, "warn", "renew"), (1, "fail", "hours")]
     {
         let server = TlsServer::start(&folder.path(""), days);
         let url = format!("https://127.0.0.1:{}", server.1);
@@ -166,12 +166,11 @@ fn data(data: &Value) -> &'static str {
 }
 
 /// Answers for all that is asked of a Prometheus.
-fn prometheus(up: &Value, rules: &Value, alertmanagers: &Value, alerts: &Value) -> String {
+fn prometheus(up: &Value, rules: &Value, alertmanagers: &Value) -> String {
     stub(
         "127.0.0.1",
         Box::leak(Box::new([
             ("/api/v1/query?query=up", 200, data(&json!({ "result": up }))),
-            ("/api/v1/query?query=ALERTS", 200, data(&json!({ "result": alerts }))),
             ("/api/v1/rules", 200, data(&json!({ "groups": [{ "rules": rules }] }))),
             ("/api/v1/alertmanagers", 200, data(&json!({ "activeAlertmanagers": alertmanagers }))),
         ])),
@@ -183,7 +182,7 @@ fn monitoring_that_would_tell_nobody_is_named() {
     let folder = Folder::new();
     let ask = |url: &str| Deployment::good().findings(&folder, &["--prometheus-url", url]);
     let none = json!([]);
-    let empty = ask(&prometheus(&none, &none, &none, &none));
+    let empty = ask(&prometheus(&none, &none, &none));
     empty.say("prometheus-scrapes", "fail", "no target of the job stateset-sequencer");
     empty.say("prometheus-rules", "fail", "no rule SequencerDown");
     empty.say("alertmanager-known", "fail", "under alerting");
@@ -193,9 +192,10 @@ fn monitoring_that_would_tell_nobody_is_named() {
         { "metric": { "job": "stateset-sidecar", "instance": "b" }, "value": [0, "0"] },
     ]);
     let names = ["SequencerDown", "SidecarDown", "WitnessViolation", "Watchdog"];
-    let rules = names.map(|name| json!({ "name": name, "health": "err", "lastError": "no" }));
-    let pending = json!([{ "metric": { "alertname": "Watchdog", "alertstate": "pending" } }]);
-    let broken = ask(&prometheus(&up, &json!(rules), &json!([{}]), &pending));
+    let rules = names.map(
+        |name| json!({ "name": name, "state": "inactive", "health": "err", "lastError": "no" }),
+    );
+    let broken = ask(&prometheus(&up, &json!(rules), &json!([{}])));
     broken.say("prometheus-scrapes", "fail", "cannot scrape");
     broken.say("prometheus-rules", "fail", "cannot be evaluated");
     broken.say("alertmanager-known", "pass", "1 Alertmanagers");

@@ -196,9 +196,9 @@ fn mode(path: &Path) -> Option<u32> {
     Some(std::fs::metadata(path).ok()?.permissions().mode())
 }
 
-/// True when everybody gets at a file; who cannot enter its folder does not.
+/// True when everybody gets at a file; who cannot enter a folder above it does not.
 fn is_open(path: &Path) -> bool {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let closed = mode(folder.unwrap_or(Path::new("."))).is_some_and(|mode| mode & 0o001 == 0);
-    !closed && mode(path).is_some_and(|mode| mode & 0o006 != 0)
+    let Ok(path) = std::path::absolute(path) else { return false };
+    let closed = |folder: &Path| mode(folder).is_some_and(|mode| mode & 0o001 == 0);
+    mode(&path).is_some_and(|mode| mode & 0o006 != 0) && !path.ancestors().skip(1).any(closed)
 }

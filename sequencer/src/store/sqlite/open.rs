@@ -162,7 +162,13 @@ pub(super) fn latest_version() -> i64 {
 /// # Errors
 /// When the file is not a store of ours or cannot be read.
 pub(crate) async fn schema(path: &Path) -> anyhow::Result<(i64, i64)> {
-    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        // Nobody has it open: a reader would create the log and its index only to read.
+        .immutable(!Path::new(&log).exists());
     let mut connection = options
         .busy_timeout(Duration::from_secs(2))
         .disable_statement_logging()
