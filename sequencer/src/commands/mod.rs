@@ -1,7 +1,8 @@
 //! What the binary can do.
 //!
 //! Exit codes: 0 done, 1 a clear error (one line on standard error), 2 wrong usage, 3 (`verify`
-//! only) the log is not sound. `doctor` has its own: 1 some check failed, 2 no usable configuration.
+//! only) the log is not sound. `doctor` has its own: 1 some check failed, 2 no usable
+//! configuration.
 
 mod credential;
 mod demo;

@@ -20,15 +20,14 @@ impl Deployment {
     /// A good one, with secrets of its own: tests at the same time must not find each other's.
     pub(crate) fn good() -> Self {
         let random = || Uuid::new_v4().simple().to_string();
-        let deployment = Self(BTreeMap::new())
+        Self(BTreeMap::new())
             .with("BOOTSTRAP_ADMIN_API_KEY", &format!("ss_{}", random()))
             .with("BOOTSTRAP_SIDECAR_API_KEY", &format!("ss_{}", random()))
             .with("VES_SEQUENCER_SIGNING_KEY", &(random() + &random()))
             .with("REQUIRE_PROOF_OF_POSSESSION", "true")
             .with("RATE_LIMIT_PER_MINUTE", "6000")
             // What a test runs under may allow no more files.
-            .with("MAX_CONNECTIONS", "256");
-        deployment
+            .with("MAX_CONNECTIONS", "256")
     }
 
     /// The same with another value; an empty one is unset.
