@@ -14,6 +14,7 @@ use testbed::prometheus::Prometheus;
 use testbed::receiver::Receiver;
 use testbed::stack::{ADMIN_KEY, SIDECAR_KEY, Sequencer, Sidecar, sqlite_url};
 use testbed::tls::certificate;
+use uuid::Uuid;
 
 use super::configuration::{scrape_config, start_alertmanager, write_rules};
 use super::disk::{self, SmallDisk};
@@ -64,6 +65,8 @@ pub struct Stage {
     pub database_url: String,
     /// The key that the sidecar shows.
     pub sidecar_key: String,
+    /// What names it at the sequencer, where it can be deleted.
+    pub sidecar_key_prefix: String,
     /// Asks anything.
     pub http: reqwest::Client,
     folder: TempDir,
@@ -111,11 +114,12 @@ impl Stage {
             disk,
             database_url,
             sidecar_key: SIDECAR_KEY.to_owned(),
+            sidecar_key_prefix: String::new(),
             http,
             folder,
         };
         if setting.deletable_key {
-            stage.sidecar_key = stage.new_key().await?.0;
+            stage.new_sidecar_key().await?;
         }
         stage.start_sidecar(&[]);
         Ok(stage)
@@ -290,16 +294,19 @@ impl Stage {
         Ok(answer.json().await.unwrap_or_default())
     }
 
-    /// A new key that reads everywhere; its text and its prefix.
+    /// Gives the sidecar a new key that reads the streams of a tenant.
     ///
     /// # Errors
     /// When the sequencer makes none.
-    pub async fn new_key(&self) -> anyhow::Result<(String, String)> {
-        let wanted = json!({ "read": true, "write": true, "admin": true });
+    pub async fn new_sidecar_key(&mut self) -> anyhow::Result<()> {
+        let wanted = json!({
+            "read": true, "write": false, "admin": false, "tenant_id": Uuid::new_v4(),
+        });
         let made = self.ask("POST", "/api/v1/admin/api-keys", Some(wanted)).await?;
-        let text = made["api_key"].as_str().context("no key")?.to_owned();
-        let prefix: String = text.chars().take(11).collect();
-        Ok((text, prefix))
+        let text = |name: &str| made[name].as_str().map(str::to_owned).context("no key");
+        self.sidecar_key = text("api_key")?;
+        self.sidecar_key_prefix = text("key_prefix")?;
+        Ok(())
     }
 }
 

@@ -82,10 +82,10 @@ const SMALL_DISK: Setting = Setting {
 /// A breaker that stays closed: what hangs is to be seen behind it.
 const NEVER_OPEN: &str = "--circuit-breaker-failure-threshold=1000";
 const NEVER_SLOW: &str = "--circuit-breaker-slow-call-ms=60000";
+const CLOSED_BREAKER: &[&str] = &[NEVER_OPEN, NEVER_SLOW];
 const TWELVE_CONNECTIONS: &[&str] = &["--max-db-connections=12", NEVER_OPEN, NEVER_SLOW];
 const SEVEN_CONNECTIONS: &[&str] = &["--max-db-connections=7", NEVER_OPEN, NEVER_SLOW];
-const SHORT_QUEUE: &[&str] =
-    &["--queue-max-events=50", "--max-events-per-batch=50", NEVER_OPEN, NEVER_SLOW];
+const SHORT_QUEUE: &[&str] = &["--queue-max-events=1000", NEVER_OPEN, NEVER_SLOW];
 /// A witness with hardly any CPU, which has nothing to do but to follow.
 const SLOW_WITNESS: &[&str] = &["--witness-cpu-cores=0.02", "--witness-audit-events-per-second=0"];
 /// An open lock that stops the committing of events in batches, not their acceptance.
@@ -167,10 +167,12 @@ fn sequencer() -> Vec<Drill> {
             EMBEDDED => Box::new(ScrapedElsewhere(0));
         SequencerRestartingOften: "killed and started five times",
             Ends::Harness("it is left running"), EMBEDDED.fast() => Box::new(Restarting);
-        SequencerHighErrorRate: NO_COMMITMENT, PAGE, POSTGRES.fast(), pages UNCOMMITTED
-            => Locked::open("commitments", "ACCESS EXCLUSIVE").readers(4);
-        SequencerErrorRatioHigh: NO_COMMITMENT, PAGE, POSTGRES.fast(), pages UNCOMMITTED
-            => Locked::open("commitments", "ACCESS EXCLUSIVE").readers(4);
+        SequencerHighErrorRate: NO_COMMITMENT, PAGE,
+            POSTGRES.patient_scrapes().sequencer(CLOSED_BREAKER), pages UNCOMMITTED
+            => Locked::open("commitments", "ACCESS EXCLUSIVE").readers(2);
+        SequencerErrorRatioHigh: NO_COMMITMENT, PAGE,
+            POSTGRES.patient_scrapes().sequencer(CLOSED_BREAKER), pages UNCOMMITTED
+            => Locked::open("commitments", "ACCESS EXCLUSIVE").readers(2);
         SequencerAuthFailureSpike: "a client shows an unknown key, again and again", CLIENT,
             EMBEDDED.fast() => Storm::unknown_key();
         SequencerHighLatency: "a session locks the events for 1.5 s, again and again", PAGE,
@@ -183,7 +185,7 @@ fn sequencer() -> Vec<Drill> {
             POSTGRES.sequencer(SHORT_QUEUE), pages REFUSED
             => Locked::slow("events", "EXCLUSIVE", 4.0, 0.1).posters(60);
         SequencerCacheHitRateLow: "started with room for two credentials", CONFIGURED,
-            EMBEDDED.fast() => Box::new(Reconfigured {
+            EMBEDDED.fast(), pages &["CanaryFailing"] => Box::new(Reconfigured {
                 sequencer: &["--credential-cache-entries=2"], sidecar: &[] });
         SequencerRateLimitedHeavily: "a tenant sends far more than its limit", CLIENT,
             EMBEDDED.fast() => Storm::above_its_limit();
@@ -266,12 +268,13 @@ fn watchers() -> Vec<Drill> {
             => Locked::open("commitments", "EXCLUSIVE");
         WitnessViolation: "the payload of a stored event is changed", PAGE, EMBEDDED
             => Box::new(RowChanged);
-        WitnessHeadRolledBack: "a backup of three seconds ago is restored", PAGE, EMBEDDED
+        WitnessHeadRolledBack: "a backup of three seconds ago is restored", PAGE, EMBEDDED,
+            pages &["CanaryFailing"]
             => Box::new(BackupRestored);
         WitnessStale: "the sidecar's key is deleted", Ends::Harness("the sidecar gets a new key"),
             Setting { deletable_key: true, ..EMBEDDED } => Box::new(KeyDeleted);
         WitnessLagging: "more events than a witness with hardly any CPU verifies",
-            Ends::Harness("the burst ends"),
+            Ends::Harness("the burst ends, the witness gets its CPU"),
             EMBEDDED.fast().sidecar(SLOW_WITNESS)
             => Box::<Burst>::default();
     }

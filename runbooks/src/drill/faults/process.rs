@@ -131,13 +131,13 @@ pub struct KeyDeleted;
 #[async_trait]
 impl Fault for KeyDeleted {
     async fn begin(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
-        let prefix: String = stage.sidecar_key.chars().take(11).collect();
-        stage.ask("DELETE", &format!("/api/v1/admin/api-keys/{prefix}"), None).await?;
+        let path = format!("/api/v1/admin/api-keys/{}", stage.sidecar_key_prefix);
+        stage.ask("DELETE", &path, None).await?;
         Ok(())
     }
 
     async fn end(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
-        stage.sidecar_key = stage.new_key().await?.0;
+        stage.new_sidecar_key().await?;
         stage.start_sidecar(&[]);
         Ok(())
     }
