@@ -110,6 +110,9 @@ impl<'a> Act<'a> {
         fault.begin(stage).await.context("the fault cannot be made")?;
         let (pending, firing) = self.until_firing(stage, broken).await?;
         let (notified, inhibited_by) = self.until_told(stage, broken).await?;
+        // A fault that takes long to make is not watched while it is made.
+        let firing = notified.map_or(firing, |told| firing.min(told));
+        let pending = pending.min(firing);
         self.diagnosed(stage).await?;
         let ended = Instant::now();
         match self.drill.ends {

@@ -40,8 +40,8 @@ pub struct Setting {
     pub clock: bool,
     /// Days that the certificate which the sidecar watches is good for.
     pub certificate_days: Option<u32>,
-    /// The sidecar shows a key of its own that can be deleted, and the canary another one.
-    pub deletable_key: bool,
+    /// Whether the canary shows another key than the rest of the sidecar.
+    pub own_canary_key: bool,
 }
 
 impl Setting {
@@ -59,7 +59,7 @@ impl Setting {
         throughput_floor: None,
         clock: false,
         certificate_days: None,
-        deletable_key: false,
+        own_canary_key: false,
     };
     /// The same over PostgreSQL.
     pub const POSTGRES: Self = Self { store: Store::Postgres, ..Self::EMBEDDED };

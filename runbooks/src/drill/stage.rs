@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 use testbed::alertmanager::Alertmanager;
@@ -14,7 +14,6 @@ use testbed::prometheus::Prometheus;
 use testbed::receiver::Receiver;
 use testbed::stack::{ADMIN_KEY, SIDECAR_KEY, Sequencer, Sidecar, sqlite_url};
 use testbed::tls::certificate;
-use uuid::Uuid;
 
 use super::configuration::{scrape_config, start_alertmanager, write_rules};
 use super::disk::{self, SmallDisk};
@@ -65,8 +64,6 @@ pub struct Stage {
     pub database_url: String,
     /// The key that the sidecar shows.
     pub sidecar_key: String,
-    /// What names it at the sequencer, where it can be deleted.
-    pub sidecar_key_prefix: String,
     /// Asks anything.
     pub http: reqwest::Client,
     folder: TempDir,
@@ -114,13 +111,9 @@ impl Stage {
             disk,
             database_url,
             sidecar_key: SIDECAR_KEY.to_owned(),
-            sidecar_key_prefix: String::new(),
             http,
             folder,
         };
-        if setting.deletable_key {
-            stage.new_sidecar_key().await?;
-        }
         stage.start_sidecar(&[]);
         Ok(stage)
     }
@@ -214,12 +207,14 @@ impl Stage {
     /// Starts the sidecar on its port, with more flags.
     pub fn start_sidecar(&mut self, flags: &[&str]) {
         self.sidecar = None;
+        let canary_key =
+            if self.setting.own_canary_key { ADMIN_KEY } else { self.sidecar_key.as_str() };
         let own = [
             format!("--sidecar-port={}", self.sidecar_port),
             format!("--data-dir={}", self.data_dir().display()),
             format!("--database-url={}", self.database_url),
             format!("--sequencer-api-key={}", self.sidecar_key),
-            format!("--canary-api-key={SIDECAR_KEY}"),
+            format!("--canary-api-key={canary_key}"),
             format!("--tls-certificates={}", self.certificate().unwrap_or_default()),
         ];
         let keeps =
@@ -292,21 +287,6 @@ impl Stage {
         }
         let answer = request.send().await?.error_for_status()?;
         Ok(answer.json().await.unwrap_or_default())
-    }
-
-    /// Gives the sidecar a new key that reads the streams of a tenant.
-    ///
-    /// # Errors
-    /// When the sequencer makes none.
-    pub async fn new_sidecar_key(&mut self) -> anyhow::Result<()> {
-        let wanted = json!({
-            "read": true, "write": false, "admin": false, "tenant_id": Uuid::new_v4(),
-        });
-        let made = self.ask("POST", "/api/v1/admin/api-keys", Some(wanted)).await?;
-        let text = |name: &str| made[name].as_str().map(str::to_owned).context("no key");
-        self.sidecar_key = text("api_key")?;
-        self.sidecar_key_prefix = text("key_prefix")?;
-        Ok(())
     }
 }
 

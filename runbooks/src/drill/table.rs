@@ -10,7 +10,7 @@ use super::faults::machine::{
     CertificateEnds, ClockAhead, DataDirectoryGone, DiskGrows, DiskUsed, MemoryShort,
 };
 use super::faults::process::{
-    Drained, KeyDeleted, Killed, Reconfigured, Restarting, ScrapedElsewhere, SidecarKilled,
+    Drained, KeyReplaced, Killed, Reconfigured, Restarting, ScrapedElsewhere, SidecarKilled,
 };
 use super::setting::{Setting, Store};
 use crate::results::Missing;
@@ -102,6 +102,9 @@ const UNCOMMITTED: &[&str] = &[
     LATE[0],
     LATE[1],
 ];
+/// Who pages when reads hang: what is not ready, or the same.
+const UNREADABLE: &[&str] =
+    &["SequencerNotReady", UNCOMMITTED[0], UNCOMMITTED[1], UNCOMMITTED[2], LATE[0], LATE[1]];
 /// Who pages when no event is taken: the breaker, or the budgets while it is closed.
 const REFUSED: &[&str] = &[
     "SequencerCircuitBreakerOpen",
@@ -168,10 +171,10 @@ fn sequencer() -> Vec<Drill> {
         SequencerRestartingOften: "killed and started five times",
             Ends::Harness("it is left running"), EMBEDDED.fast() => Box::new(Restarting);
         SequencerHighErrorRate: NO_COMMITMENT, PAGE,
-            POSTGRES.patient_scrapes().sequencer(CLOSED_BREAKER), pages UNCOMMITTED
+            POSTGRES.patient_scrapes().sequencer(CLOSED_BREAKER), pages UNREADABLE
             => Locked::open("commitments", "ACCESS EXCLUSIVE").readers(2);
         SequencerErrorRatioHigh: NO_COMMITMENT, PAGE,
-            POSTGRES.patient_scrapes().sequencer(CLOSED_BREAKER), pages UNCOMMITTED
+            POSTGRES.patient_scrapes().sequencer(CLOSED_BREAKER), pages UNREADABLE
             => Locked::open("commitments", "ACCESS EXCLUSIVE").readers(2);
         SequencerAuthFailureSpike: "a client shows an unknown key, again and again", CLIENT,
             EMBEDDED.fast() => Storm::unknown_key();
@@ -271,8 +274,10 @@ fn watchers() -> Vec<Drill> {
         WitnessHeadRolledBack: "a backup of three seconds ago is restored", PAGE, EMBEDDED,
             pages &["CanaryFailing"]
             => Box::new(BackupRestored);
-        WitnessStale: "the sidecar's key is deleted", Ends::Harness("the sidecar gets a new key"),
-            Setting { deletable_key: true, ..EMBEDDED } => Box::new(KeyDeleted);
+        WitnessStale: "the sidecar's key is replaced, and nobody tells it",
+            Ends::Harness("the sidecar gets the new key"),
+            Setting { own_canary_key: true, ..EMBEDDED }, pages &["CanaryFailing"]
+            => Box::new(KeyReplaced);
         WitnessLagging: "more events than a witness with hardly any CPU verifies",
             Ends::Harness("the burst ends, the witness gets its CPU"),
             EMBEDDED.fast().sidecar(SLOW_WITNESS)
