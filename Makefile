@@ -23,6 +23,8 @@ ARGS ?=
 PROFILE ?= smoke
 # WHAT names the tools to install: make tools WHAT="promtool llvm"
 WHAT ?=
+# The alert that `make drill` is about; unset: all.
+ALERT ?=
 # The HTTP suite runs over the embedded store, and once more over PostgreSQL: without what is about
 # one driver, or starts a PostgreSQL of its own anyway. The workspace's features are those of the
 # first run, so nothing is compiled twice. With ARGS, only what they select is run, once.
@@ -100,6 +102,13 @@ bench-loadgen: ## Measure how much load the load generator makes, against a stub
 load: ## Run a load profile, against the running server or a fresh one (PROFILE=smoke ARGS="...")
 	@cargo build --locked --release -p loadgen -p sequencer
 	@exec scripts/load.sh $(TARGET)/release/loadgen $(TARGET)/release/sequencer $(PROFILE) $(ARGS)
+
+# The load and the servers are optimised, so that a busy machine is not the fault that fires.
+.PHONY: drill
+drill: tools-test ## Make each alert fire by a real fault, and play its runbook (ALERT=... ARGS="...")
+	@cargo build --locked --release -p runbooks -p sequencer -p sidecar -p loadgen
+	@$(TARGET)/release/runbooks drill $(ALERT) $(ARGS)
+	@$(MAKE) generate >/dev/null
 
 .PHONY: bench-sidecar
 bench-sidecar: ## Measure what a sidecar costs its sequencer's clients, and what it costs idle

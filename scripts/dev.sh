@@ -65,6 +65,7 @@ start_sidecar() {
     (umask 077 && : >"$log")
     set -m
     SEQUENCER_URL=$1 SEQUENCER_OPS_URL=$2 DATA_DIR=$data \
+        RUNBOOKS_DIR=${RUNBOOKS_DIR:-$(dirname "$0")/../runbooks/pages} \
         SIDECAR_STATE_DIR=${SIDECAR_STATE_DIR:-$data/sidecar} "$sidecar" >"$log" 2>&1 3<&- &
     beside=$!
     set +m

@@ -48,8 +48,8 @@ impl EnvironmentArgs {
         &self.name
     }
 
-    /// The variables: of this process's environment where they are set there, else of the file, else
-    /// (`local`) the ports of one machine.
+    /// The variables: of this process's environment where they are set there, else of the file,
+    /// else (`local`) the ports of one machine.
     ///
     /// # Errors
     /// When the file is needed and cannot be read, or has no such target.

@@ -60,7 +60,8 @@ fn header(rule: &Rule) -> String {
     let off = if rule.enabled { "" } else { " Off until a threshold is set." };
     let _ = writeln!(
         text,
-        "`{}`: {what}. Fires {wait} when the value is {}.{off} Board: [{board}]({DASHBOARDS_URL}/{board}).",
+        "* `{}`: {what}. Fires {wait} when the value is {}.{off} Board: \
+         [{board}]({DASHBOARDS_URL}/{board}).",
         rule.severity.as_str(),
         rule.fires(),
         board = rule.board,
@@ -69,16 +70,16 @@ fn header(rule: &Rule) -> String {
         let indicators = slo::indicators();
         let promise = indicators.iter().map(|i| &i.objective).find(|o| o.name == name);
         if let Some(objective) = promise {
-            let _ = writeln!(text, "Objective `{name}`: {}.", objective.promise);
+            let _ = writeln!(text, "* Objective `{name}`: {}.", objective.promise);
         }
     }
     if !rule.consequences.is_empty() {
         let link = |name: &String| format!("[{name}]({name}.md)");
         let links: Vec<String> = rule.consequences.iter().map(link).collect();
-        let _ = writeln!(text, "Fires with it, and waits for it: {}.", links.join(", "));
+        let _ = writeln!(text, "* Fires with it, and waits for it: {}.", links.join(", "));
     }
     let _ =
-        writeln!(text, "How to set the variables of the commands: [variables]({VARIABLES}.md).");
+        writeln!(text, "* How to set the variables of the commands: [variables]({VARIABLES}.md).");
     let _ = writeln!(text, "\n```promql\n{}\n```\n", rule.expression());
     text
 }
@@ -108,13 +109,13 @@ fn drill(rule: &Rule, rows: &[Row]) -> String {
     let mut text = format!("## Drill\n`make drill ALERT={}`", rule.name);
     let mut own = rows.iter().filter(|row| row.alert == rule.name).peekable();
     if own.peek().is_none() {
-        text += ": see [drills](../../docs/drills.md).\n";
+        text += ": what it took is in `docs/drills.md`.\n";
     }
     for row in own {
         let _ = write!(
             text,
-            "\n* {}, at scale {}: fired after {:.1} s (at real speed {}), over {:.1} s after it was \
-             ended by {}.",
+            "\n* {}, at scale {}: fired after {:.1} s (at real speed {}), over {:.1} s after \
+             it was ended: {}.",
             row.fault,
             row.scale,
             row.seconds_to_firing,

@@ -71,8 +71,8 @@ const INTRODUCTION: &str = "\
 
 Written by `runbooks drill` (`make drill`; `make drill ALERT=SequencerDown` for one). A drill starts
 a real sequencer, its sidecar, a Prometheus with our rules, an Alertmanager, who it tells, and a
-PostgreSQL where the fault needs one; sends load; makes the fault; and asks: does the alert fire, and
-nobody else page? Do the diagnosis commands of its runbook show the cause, which they did not in
+PostgreSQL where the fault needs one; sends load; makes the fault; and asks: does the alert fire,
+and nobody else page? Do the diagnosis commands of its runbook show the cause, which they did not in
 health? Does the mitigation of the page end it? Does the alert end?
 
 Rules run in fast motion: at scale 15 a wait of 5 minutes takes 20 seconds, and a scrape every 15
@@ -98,7 +98,8 @@ pub fn page(rows: &[Row], missing: &[Missing]) -> String {
         };
         let _ = writeln!(
             page,
-            "| [{alert}](../runbooks/pages/{alert}.md) | {} | {} | {} | {told} | {} | {} | {} | {} | {} | {} |",
+            "| [{alert}](../runbooks/pages/{alert}.md) | {} | {} | {} | {told} | {} | {} | {} | {} \
+             | {} | {} |",
             row.fault,
             seconds(row.seconds_to_pending),
             seconds(Some(row.seconds_to_firing)),

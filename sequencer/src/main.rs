@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use sequencer::commands::{self, DemoArgs, DrainArgs, KeysCommand, VerifyArgs};
+use sequencer::commands::{self, DemoArgs, DoctorArgs, DrainArgs, KeysCommand, VerifyArgs};
 use sequencer::config::Config;
 
 /// An event sequencer: signed events in, gapless numbers and signed receipts out.
@@ -33,6 +33,8 @@ enum Command {
     Drain(DrainArgs),
     /// Bring the store's schema up to date and exit
     Migrate(Box<Config>),
+    /// Check a deployment against the hardening and readiness list
+    Doctor(Box<DoctorArgs>),
     /// Print the effective configuration, secrets redacted
     Config(Box<Config>),
 }
@@ -49,6 +51,7 @@ async fn main() -> ExitCode {
             Command::Keys(command) => commands::keys(command).await,
             Command::Drain(arguments) => commands::drain(&arguments).await,
             Command::Migrate(config) => commands::migrate(&config).await,
+            Command::Doctor(arguments) => commands::doctor(&arguments).await,
             Command::Config(config) => commands::show_config(&config),
         },
     };

@@ -31,18 +31,23 @@ pub async fn open_store(
             Arc::new(SqliteStore::open(&options, migration, metrics).await?)
         }
         Database::Postgres(url) => {
-            let options = PostgresOptions {
-                url,
-                max_connections: config.max_db_connections,
-                acquire_timeout: Duration::from_millis(config.db_acquire_timeout_ms),
-                idle_timeout: Duration::from_secs(config.db_idle_timeout_secs),
-                max_lifetime: Duration::from_secs(config.db_max_lifetime_secs),
-                statement_timeout: Duration::from_millis(config.db_statement_timeout_ms),
-                transport: Transport::of(config.db_allow_plaintext),
-            };
+            let options = postgres_options(config, url);
             Arc::new(PostgresStore::open(&options, migration, metrics).await?)
         }
     })
+}
+
+/// How the configured server is opened.
+pub(crate) fn postgres_options(config: &Config, url: String) -> PostgresOptions {
+    PostgresOptions {
+        url,
+        max_connections: config.max_db_connections,
+        acquire_timeout: Duration::from_millis(config.db_acquire_timeout_ms),
+        idle_timeout: Duration::from_secs(config.db_idle_timeout_secs),
+        max_lifetime: Duration::from_secs(config.db_max_lifetime_secs),
+        statement_timeout: Duration::from_millis(config.db_statement_timeout_ms),
+        transport: Transport::of(config.db_allow_plaintext),
+    }
 }
 
 /// Opens a store to audit it, damaged or not, without changing it. What a start would refuse as

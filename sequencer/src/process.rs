@@ -6,15 +6,24 @@ use catalog::SequencerMetrics;
 pub fn sample(metrics: &SequencerMetrics) {
     let open = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
     metrics.open_file_descriptors.set(i64::try_from(open).unwrap_or(i64::MAX));
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    metrics.file_descriptor_limit.set(clamp(limit.unwrap_or(u64::MAX)));
+    metrics.file_descriptor_limit.set(clamp(open_files_limit().unwrap_or(u64::MAX)));
     let group = ControlGroup::of_this_process();
     metrics.cgroup_memory.set(clamp(group.used_bytes().unwrap_or(0)));
     let total = machine_memory_bytes().unwrap_or(0);
-    // Without a limit the files say "max" or a number beyond the machine's memory.
-    let limit = group.limit_bytes().filter(|limit| *limit < total).unwrap_or(total);
-    metrics.cgroup_memory_limit.set(clamp(limit));
+    metrics.cgroup_memory_limit.set(clamp(group.limit_within(total)));
     metrics.memory_pressure.set(memory_pressure_ratio().unwrap_or(0.0));
+}
+
+/// Memory that this process may use; `None` where the kernel does not say.
+#[must_use]
+pub fn memory_limit_bytes() -> Option<u64> {
+    Some(ControlGroup::of_this_process().limit_within(machine_memory_bytes()?))
+}
+
+/// Files that this process may have open; `None` without a limit.
+#[must_use]
+pub fn open_files_limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }
 
 fn clamp(value: u64) -> i64 {
@@ -50,6 +59,11 @@ impl ControlGroup {
             Some(charged.saturating_sub(inactive_file_bytes(&stat)))
         };
         self.0.iter().find_map(in_folder)
+    }
+
+    /// Without a limit the files say "max" or a number beyond the machine's memory.
+    fn limit_within(&self, machine: u64) -> u64 {
+        self.limit_bytes().filter(|limit| *limit < machine).unwrap_or(machine)
     }
 
     fn limit_bytes(&self) -> Option<u64> {

@@ -17,6 +17,12 @@ pub struct Agent {
     pub key: SigningKey,
 }
 
+impl Default for Agent {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Agent {
     /// A new agent in a new stream.
     pub fn new() -> Self {
@@ -133,7 +139,10 @@ impl Numbers {
     pub fn printed() -> Self {
         let given = std::env::var("TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0);
-        println!("repeat with TEST_SEED={seed}");
+        #[expect(clippy::print_stdout, reason = "the test harness shows it when the test fails")]
+        {
+            println!("repeat with TEST_SEED={seed}");
+        }
         Self(seed)
     }
 
@@ -143,6 +152,7 @@ impl Numbers {
     }
 
     /// SplitMix64.
+    #[expect(clippy::should_implement_trait, reason = "there is always a next one")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut value = self.0;

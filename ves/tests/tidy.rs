@@ -41,7 +41,10 @@ fn every_source_file_follows_the_house_rules() {
 
 #[test]
 fn every_relative_link_leads_somewhere() {
-    let pages: Vec<_> = files_ending_in("md").into_iter().map(|page| (read(&page), page)).collect();
+    // Bodies of runbooks link as their pages do, which are made from them and are read here.
+    let pages = files_ending_in("md").into_iter();
+    let pages = pages.filter(|page| !page.starts_with("runbooks/written/"));
+    let pages: Vec<_> = pages.map(|page| (read(&page), page)).collect();
     let mut complaints = Vec::new();
     for (text, page) in &pages {
         for (line, target) in links(text) {

@@ -43,7 +43,7 @@ pub struct DrillArgs {
 
 /// How long nothing may be told in health: longer than the longest wait of a rule that is not about
 /// days, at the speed of drills.
-const CONTROL: Duration = Duration::from_secs(45);
+const CONTROL: Duration = Duration::from_secs(30);
 
 /// What is played.
 enum Play {
@@ -88,14 +88,15 @@ pub async fn drill(arguments: &DrillArgs) -> anyhow::Result<ExitCode> {
             (name, played.await.unwrap_or_else(|died| Err(anyhow::anyhow!("{}", reason(died)))))
         });
     }
-    let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    let (mut count, mut failed) = (0, Vec::new());
     while let Some(done) = playing.join_next().await {
         let (name, played) = done?;
-        let count = rows.len() + failed.len() + 1;
+        count += 1;
         match played {
             Ok(row) => {
                 say(&passed(&row, count, total));
-                rows.push(row);
+                // At once: a long set may be ended before it is through.
+                write(&arguments.out, vec![row])?;
             }
             Err(error) => {
                 say(&format!("{count}/{total}  {name}: FAILED: {error:#}"));
@@ -103,7 +104,6 @@ pub async fn drill(arguments: &DrillArgs) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    write(&arguments.out, rows)?;
     let seconds = begin.elapsed().as_secs();
     if failed.is_empty() {
         say(&format!("{total} drills passed in {seconds} s: {}", arguments.out.display()));

@@ -42,7 +42,8 @@ pub async fn run(arguments: &RunArgs) -> anyhow::Result<ExitCode> {
     let now = OffsetDateTime::now_utc();
     let stamp = now.format(format_description!("[year][month][day]T[hour][minute][second]Z"))?;
     let mut evidence = format!(
-        "# {} in {}, {stamp}\n\nDiagnosis of the runbook, run by `runbooks run` {}; it only looks.\n",
+        "# {} in {}, {stamp}\n\nDiagnosis of the runbook, run by `runbooks run` {}; it only \
+         looks.\n",
         arguments.alert,
         arguments.environment.name(),
         env!("CARGO_PKG_VERSION"),
@@ -67,7 +68,8 @@ pub async fn run(arguments: &RunArgs) -> anyhow::Result<ExitCode> {
         let code = output.code.map_or("given up".to_owned(), |code| format!("exit {code}"));
         let _ = write!(
             evidence,
-            "\n## {} of {count}, {section}: {shows}\n\n```sh\n{script}\n```\n\n{code}\n\n```text\n{}\n```\n",
+            "\n## {} of {count}, {section}: {shows}\n\n```sh\n{script}\n```\n\n{code}\n\n\
+             ```text\n{}\n```\n",
             place + 1,
             text.trim_end().replace("```", "'''"),
         );

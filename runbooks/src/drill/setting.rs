@@ -30,6 +30,8 @@ pub struct Setting {
     pub scale: u32,
     /// The same for burn rates, whose windows are days.
     pub slo_scale: u32,
+    /// Seconds between two scrapes, at most a quarter of the smallest window.
+    pub scrape_seconds: u32,
     /// Seconds of health before the fault.
     pub health_seconds: u64,
     /// A floor for SequencerLowThroughput, which is off without.
@@ -38,8 +40,8 @@ pub struct Setting {
     pub clock: bool,
     /// Days that the certificate which the sidecar watches is good for.
     pub certificate_days: Option<u32>,
-    /// The sidecar shows a key of its own that can be deleted, and the canary another one.
-    pub deletable_key: bool,
+    /// Whether the canary shows another key than the rest of the sidecar.
+    pub own_canary_key: bool,
 }
 
 impl Setting {
@@ -52,11 +54,12 @@ impl Setting {
         rate: 20,
         scale: 15,
         slo_scale: 15,
+        scrape_seconds: 1,
         health_seconds: 8,
         throughput_floor: None,
         clock: false,
         certificate_days: None,
-        deletable_key: false,
+        own_canary_key: false,
     };
     /// The same over PostgreSQL.
     pub const POSTGRES: Self = Self { store: Store::Postgres, ..Self::EMBEDDED };
@@ -65,6 +68,13 @@ impl Setting {
     #[must_use]
     pub const fn fast(self) -> Self {
         Self { scale: 30, ..self }
+    }
+
+    /// A scrape asks the store for the backlog and waits two seconds for it, or twice that behind
+    /// a probe: while every connection hangs, scrapes must be further apart.
+    #[must_use]
+    pub const fn patient_scrapes(self) -> Self {
+        Self { scrape_seconds: 4, ..self }
     }
 
     /// With these flags of the sequencer.

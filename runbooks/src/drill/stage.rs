@@ -1,25 +1,21 @@
 //! The real components of one drill, and the load on them.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use alerts::overrides::{Change, Number, Overrides, RuleSet};
-use alerts::render;
-use alerts::scale::Scale;
 use anyhow::Context as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 use testbed::alertmanager::Alertmanager;
 use testbed::postgres::Postgres;
-use testbed::program::{bare, free_port, program};
+use testbed::program::{free_port, program};
 use testbed::prometheus::Prometheus;
 use testbed::receiver::Receiver;
 use testbed::stack::{ADMIN_KEY, SIDECAR_KEY, Sequencer, Sidecar, sqlite_url};
 use testbed::tls::certificate;
 
+use super::configuration::{scrape_config, start_alertmanager, write_rules};
 use super::disk::{self, SmallDisk};
 use super::load::Load;
 use super::setting::{Setting, Store};
@@ -36,12 +32,9 @@ const SIDECAR: [&str; 8] = [
     "--witness-audit-events-per-second=100000",
     "--sidecar-port=0",
 ];
-/// A real certificate of the sidecar's own folder.
+/// The timers of a drill at real speed: the defaults.
 const REAL_TIME_TIMERS: [&str; 3] =
     ["--check-interval-secs=10", "--canary-interval-secs=15", "--witness-poll-secs=1"];
-
-/// A service that is not the one that should be scraped.
-const JOBS: [&str; 2] = ["127.0.0.1:8081", "127.0.0.1:9091"];
 
 /// All of it; everything ends when it is dropped.
 pub struct Stage {
@@ -99,7 +92,8 @@ impl Stage {
         write_rules(&setting, &folder.path().join("rules"))?;
         let alertmanager = start_alertmanager(&setting, folder.path(), receiver.port())?;
         let sidecar_port = free_port();
-        let config = scrape_config(folder.path(), &alertmanager, &ports, sidecar_port, None)?;
+        let config =
+            scrape_config(&setting, folder.path(), &alertmanager, &ports, sidecar_port, None)?;
         let prometheus = Prometheus::start(&config);
         let load =
             Load::start(folder.path(), ports.last().map_or(0, |ports| ports.0), setting.rate)?;
@@ -120,9 +114,6 @@ impl Stage {
             http,
             folder,
         };
-        if setting.deletable_key {
-            stage.sidecar_key = stage.new_key().await?.0;
-        }
         stage.start_sidecar(&[]);
         Ok(stage)
     }
@@ -216,12 +207,14 @@ impl Stage {
     /// Starts the sidecar on its port, with more flags.
     pub fn start_sidecar(&mut self, flags: &[&str]) {
         self.sidecar = None;
+        let canary_key =
+            if self.setting.own_canary_key { ADMIN_KEY } else { self.sidecar_key.as_str() };
         let own = [
             format!("--sidecar-port={}", self.sidecar_port),
             format!("--data-dir={}", self.data_dir().display()),
             format!("--database-url={}", self.database_url),
             format!("--sequencer-api-key={}", self.sidecar_key),
-            format!("--canary-api-key={SIDECAR_KEY}"),
+            format!("--canary-api-key={canary_key}"),
             format!("--tls-certificates={}", self.certificate().unwrap_or_default()),
         ];
         let keeps =
@@ -254,7 +247,8 @@ impl Stage {
     pub fn scrape_elsewhere(&self, job: Option<usize>) -> anyhow::Result<()> {
         let alertmanager = self.alertmanager.as_ref().context("no Alertmanager runs")?;
         let (folder, ports) = (self.folder.path(), &self.ports);
-        let config = scrape_config(folder, alertmanager, ports, self.sidecar_port, job)?;
+        let setting = &self.setting;
+        let config = scrape_config(setting, folder, alertmanager, ports, self.sidecar_port, job)?;
         self.prometheus.reload(&config);
         Ok(())
     }
@@ -293,18 +287,6 @@ impl Stage {
         }
         let answer = request.send().await?.error_for_status()?;
         Ok(answer.json().await.unwrap_or_default())
-    }
-
-    /// A new key that reads everywhere; its text and its prefix.
-    ///
-    /// # Errors
-    /// When the sequencer makes none.
-    pub async fn new_key(&self) -> anyhow::Result<(String, String)> {
-        let wanted = json!({ "read": true, "write": true, "admin": true });
-        let made = self.ask("POST", "/api/v1/admin/api-keys", Some(wanted)).await?;
-        let text = made["api_key"].as_str().context("no key")?.to_owned();
-        let prefix: String = text.chars().take(11).collect();
-        Ok((text, prefix))
     }
 }
 
@@ -359,87 +341,6 @@ fn serve(
         super::clock::can_be_set(&mut command, folder);
     }
     Sequencer::run(command)
-}
-
-/// The rules in fast motion, the burn rates in their own.
-fn write_rules(setting: &Setting, folder: &Path) -> anyhow::Result<()> {
-    let floor = setting.throughput_floor.map(|floor| {
-        let change = Change {
-            enabled: Some(true),
-            threshold: Some(Number::Plain(floor)),
-            ..Change::default()
-        };
-        ("SequencerLowThroughput".to_owned(), change)
-    });
-    let alerts: BTreeMap<String, Change> = floor.into_iter().collect();
-    let set = RuleSet::new(&Overrides { alerts, ..Overrides::default() })?;
-    let scale = |times| Scale::new(times).context("a scale is 1 to 1000");
-    for (name, text) in render::files(&set, scale(setting.scale)?)? {
-        std::fs::write(folder.join(name), text)?;
-    }
-    for (name, text) in render::files(&set, scale(setting.slo_scale)?)? {
-        if name.contains("-slo.") {
-            std::fs::write(folder.join(name), text)?;
-        }
-    }
-    Ok(())
-}
-
-/// The generated example, with its waits in fast motion.
-fn start_alertmanager(
-    setting: &Setting,
-    folder: &Path,
-    receiver: u16,
-) -> anyhow::Result<Alertmanager> {
-    let example = std::fs::read_to_string(folder.join("rules/alertmanager.example.yaml"))?;
-    let mut config = example.replace(":9099/", &format!(":{receiver}/"));
-    if setting.scale > 1 {
-        for (slow, quick) in [
-            ("group_interval: 1m", "group_interval: 2s"),
-            ("group_wait: 10s", "group_wait: 1s"),
-            ("repeat_interval: 1m", "repeat_interval: 2s"),
-        ] {
-            config = config.replace(slow, quick);
-        }
-    }
-    Ok(Alertmanager::start(&config, &folder.join("alertmanager")))
-}
-
-/// The generated example, told where everything is; one job may be scraped elsewhere.
-fn scrape_config(
-    folder: &Path,
-    alertmanager: &Alertmanager,
-    ports: &[(u16, u16)],
-    sidecar: u16,
-    elsewhere: Option<usize>,
-) -> anyhow::Result<String> {
-    let rules = folder.join("rules");
-    let mut config = std::fs::read_to_string(rules.join("prometheus.example.yaml"))?;
-    config = config.replace("15s", "1s");
-    config = config.replace("127.0.0.1:9093", &format!("127.0.0.1:{}", alertmanager.port()));
-    let sequencers = ports.iter().map(|ports| ports.1).collect();
-    for (place, (default, real)) in JOBS.into_iter().zip([sequencers, vec![sidecar]]).enumerate() {
-        let line = config.lines().find(|line| line.ends_with(default));
-        let line = line.context("the example has another form")?.to_owned();
-        let targets: Vec<String> = match elsewhere {
-            Some(job) if job == place => vec![line.replace(default, "ADDRESS")],
-            _ => real.iter().map(|p| line.replace(default, &format!("127.0.0.1:{p}"))).collect(),
-        };
-        config = config.replace(&line, &targets.join("\n"));
-    }
-    Ok(config.replace("*.rules.yaml", &format!("{}/*.rules.yaml", rules.display())))
-}
-
-/// A program of the suite that runs once and is waited for.
-///
-/// # Errors
-/// When it ends with an error.
-pub fn once(name: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    let mut command: Command = bare(&program(name));
-    let output = command.args(arguments).stdout(Stdio::null()).output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "{name} {arguments:?}: {said}");
-    Ok(())
 }
 
 /// Whether this user may mount disks and make control groups.

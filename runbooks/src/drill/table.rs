@@ -10,7 +10,7 @@ use super::faults::machine::{
     CertificateEnds, ClockAhead, DataDirectoryGone, DiskGrows, DiskUsed, MemoryShort,
 };
 use super::faults::process::{
-    Drained, KeyDeleted, Killed, Reconfigured, Restarting, ScrapedElsewhere, SidecarKilled,
+    Drained, KeyReplaced, Killed, Reconfigured, Restarting, ScrapedElsewhere, SidecarKilled,
 };
 use super::setting::{Setting, Store};
 use crate::results::Missing;
@@ -35,8 +35,8 @@ pub struct Drill {
     pub ends: Ends,
     /// What it is played with.
     pub setting: Setting,
-    /// The alert that pages for this fault, when that is another one: the fault is one page.
-    pub page: Option<&'static str>,
+    /// Alerts that page for this fault, when those are others.
+    pub pages: &'static [&'static str],
     /// Makes the fault.
     pub fault: fn() -> Box<dyn Fault>,
 }
@@ -74,31 +74,62 @@ const EMBEDDED: Setting = Setting::EMBEDDED;
 const POSTGRES: Setting = Setting::POSTGRES;
 /// A small disk of which little is free before writes are refused.
 const SMALL_DISK: Setting = Setting {
-    store: Store::SmallDisk(160),
+    store: Store::SmallDisk(400),
     sequencer: &["--min-free-disk-bytes=4194304"],
     sidecar: &["--min-free-disk-bytes=4194304"],
     ..EMBEDDED
 };
 /// A breaker that stays closed: what hangs is to be seen behind it.
-const PATIENT: [&str; 2] =
-    ["--circuit-breaker-failure-threshold=1000", "--circuit-breaker-slow-call-ms=60000"];
+const NEVER_OPEN: &str = "--circuit-breaker-failure-threshold=1000";
+const NEVER_SLOW: &str = "--circuit-breaker-slow-call-ms=60000";
+const CLOSED_BREAKER: &[&str] = &[NEVER_OPEN, NEVER_SLOW];
+const TWELVE_CONNECTIONS: &[&str] = &["--max-db-connections=12", NEVER_OPEN, NEVER_SLOW];
+const SEVEN_CONNECTIONS: &[&str] = &["--max-db-connections=7", NEVER_OPEN, NEVER_SLOW];
+const SHORT_QUEUE: &[&str] = &["--queue-max-events=1000", NEVER_OPEN, NEVER_SLOW];
+/// A witness with hardly any CPU, which has nothing to do but to follow.
+const SLOW_WITNESS: &[&str] = &["--witness-cpu-cores=0.02", "--witness-audit-events-per-second=0"];
 /// An open lock that stops the committing of events in batches, not their acceptance.
 const NO_COMMITMENT: &str = "a forgotten session locks the table of commitments";
 const NO_EVENT: &str = "a forgotten session locks the table of events";
+/// Who pages when requests are late: their budget, at once.
+const LATE: &[&str] =
+    &["SequencerIngestLatencyBudgetBurn1h", "SequencerIngestLatencyFastBudgetBurn1h"];
+/// Who pages when nothing can be committed: the canary; and the budgets, as far as clients ask.
+const UNCOMMITTED: &[&str] = &[
+    "CanaryFailing",
+    "SequencerAvailabilityBudgetBurn1h",
+    "SequencerErrorBudgetBurn1h",
+    LATE[0],
+    LATE[1],
+];
+/// Who pages when reads hang: what is not ready, or the same.
+const UNREADABLE: &[&str] =
+    &["SequencerNotReady", UNCOMMITTED[0], UNCOMMITTED[1], UNCOMMITTED[2], LATE[0], LATE[1]];
+/// Who pages when no event is taken: the breaker, or the budgets while it is closed.
+const REFUSED: &[&str] = &[
+    "SequencerCircuitBreakerOpen",
+    "SequencerDatabasePoolExhausted",
+    UNCOMMITTED[0],
+    UNCOMMITTED[1],
+    UNCOMMITTED[2],
+    LATE[0],
+    LATE[1],
+];
+
 macro_rules! drills {
     ($($alert:ident: $words:expr, $ends:expr, $setting:expr
-        $(, pages $page:ident)? => $fault:expr;)+) => {
+        $(, pages $pages:expr)? => $fault:expr;)+) => {
         vec![$(Drill {
             alert: stringify!($alert).to_owned(),
             words: $words,
             ends: $ends,
             setting: $setting,
-            page: drills!(@page $($page)?),
+            pages: drills!(@pages $($pages)?),
             fault: || $fault,
         }),+]
     };
-    (@page $page:ident) => { Some(stringify!($page)) };
-    (@page) => { None };
+    (@pages $pages:expr) => { $pages };
+    (@pages) => { &[] };
 }
 
 const PAGE: Ends = Ends::Page;
@@ -131,57 +162,62 @@ fn sequencer() -> Vec<Drill> {
         SequencerDown: "the only sequencer is killed (SIGKILL)", STARTED, EMBEDDED
             => Box::new(Killed);
         SequencerInstanceDown: "one of two sequencers is killed (SIGKILL)", STARTED,
-            Setting { sequencers: 2, ..POSTGRES.fast() } => Box::new(Killed);
+            Setting { sequencers: 2, ..POSTGRES.fast() }, pages &["CanaryFailing", "WitnessStale"]
+            => Box::new(Killed);
         SequencerNotReady: "a drain that nobody ends", STARTED, EMBEDDED
             => Box::new(Drained);
         SequencerMetricsAbsent: "another service answers where the sequencer is scraped", CORRECTED,
             EMBEDDED => Box::new(ScrapedElsewhere(0));
         SequencerRestartingOften: "killed and started five times",
             Ends::Harness("it is left running"), EMBEDDED.fast() => Box::new(Restarting);
-        SequencerHighErrorRate: NO_COMMITMENT, PAGE, POSTGRES.fast(), pages CanaryFailing
-            => Locked::open("commitments", "ACCESS EXCLUSIVE").readers(4);
-        SequencerErrorRatioHigh: NO_COMMITMENT, PAGE, POSTGRES.fast(), pages CanaryFailing
-            => Locked::open("commitments", "ACCESS EXCLUSIVE").readers(4);
+        SequencerHighErrorRate: NO_COMMITMENT, PAGE,
+            POSTGRES.patient_scrapes().sequencer(CLOSED_BREAKER), pages UNREADABLE
+            => Locked::open("commitments", "ACCESS EXCLUSIVE").readers(2);
+        SequencerErrorRatioHigh: NO_COMMITMENT, PAGE,
+            POSTGRES.patient_scrapes().sequencer(CLOSED_BREAKER), pages UNREADABLE
+            => Locked::open("commitments", "ACCESS EXCLUSIVE").readers(2);
         SequencerAuthFailureSpike: "a client shows an unknown key, again and again", CLIENT,
             EMBEDDED.fast() => Storm::unknown_key();
         SequencerHighLatency: "a session locks the events for 1.5 s, again and again", PAGE,
-            POSTGRES.fast() => Locked::slow("events", "EXCLUSIVE", 1.5, 0.1);
+            POSTGRES.fast(), pages LATE => Locked::slow("events", "EXCLUSIVE", 1.5, 0.1);
         SequencerLatencyAboveSla: "a session locks the events for 0.7 s, again and again", PAGE,
-            POSTGRES.fast() => Locked::slow("events", "EXCLUSIVE", 0.7, 0.1);
+            POSTGRES.fast(), pages LATE => Locked::slow("events", "EXCLUSIVE", 0.7, 0.1);
         SequencerLowThroughput: "nobody posts events", Ends::Harness("clients post again"),
             Setting { throughput_floor: Some(5.0), ..EMBEDDED.fast() } => Box::new(Silence);
         SequencerQueueSaturated: "a session locks the events for 4 s, again and again", PAGE,
-            POSTGRES.sequencer(&["--queue-max-events=50", PATIENT[0], PATIENT[1]])
+            POSTGRES.sequencer(SHORT_QUEUE), pages REFUSED
             => Locked::slow("events", "EXCLUSIVE", 4.0, 0.1).posters(60);
         SequencerCacheHitRateLow: "started with room for two credentials", CONFIGURED,
-            EMBEDDED.fast() => Box::new(Reconfigured {
+            EMBEDDED.fast(), pages &["CanaryFailing"] => Box::new(Reconfigured {
                 sequencer: &["--credential-cache-entries=2"], sidecar: &[] });
         SequencerRateLimitedHeavily: "a tenant sends far more than its limit", CLIENT,
             EMBEDDED.fast() => Storm::above_its_limit();
-        SequencerCommitmentLagging: NO_COMMITMENT, PAGE, POSTGRES.fast(), pages CanaryFailing
+        SequencerCommitmentLagging: NO_COMMITMENT, PAGE, POSTGRES.fast(), pages UNCOMMITTED
             => Locked::open("commitments", "EXCLUSIVE");
         SequencerFileDescriptorsNearLimit: "connections are opened and never used",
-            Ends::Harness("they are closed"), EMBEDDED.fast() => Box::<IdleConnections>::default();
+            Ends::Harness("they are closed"),
+            EMBEDDED.fast().sequencer(&["--header-read-timeout-secs=300"])
+            => Box::<IdleConnections>::default();
     }
 }
 
 fn store() -> Vec<Drill> {
     drills! {
-        SequencerDatabasePoolExhausted: "readers wait for a locked table, on every connection", PAGE,
-            POSTGRES.fast().sequencer(&["--max-db-connections=4", PATIENT[0], PATIENT[1]]),
-            pages SequencerCircuitBreakerOpen
-            => Locked::open("commitments", "ACCESS EXCLUSIVE").readers(8);
+        SequencerDatabasePoolExhausted: "readers wait for a locked table, on every connection",
+            PAGE, POSTGRES.patient_scrapes().sequencer(TWELVE_CONNECTIONS), pages REFUSED
+            => Locked::open("commitments", "ACCESS EXCLUSIVE").readers(14);
         SequencerDatabasePoolNearlyExhausted: "readers wait for a locked table, on six of seven \
             connections", PAGE,
-            POSTGRES.fast().sequencer(&["--max-db-connections=7", PATIENT[0], PATIENT[1]]),
-            pages SequencerDatabasePoolExhausted
+            POSTGRES.patient_scrapes().sequencer(SEVEN_CONNECTIONS), pages REFUSED
             => Locked::open("commitments", "ACCESS EXCLUSIVE").readers(6);
         SequencerDatabaseSlow: "a session locks all events for 0.5 s, again and again", PAGE,
-            POSTGRES.fast() => Locked::slow("events", "ACCESS EXCLUSIVE", 0.5, 0.1);
-        SequencerCircuitBreakerOpen: NO_EVENT, PAGE, POSTGRES
+            POSTGRES.fast(), pages LATE => Locked::slow("events", "ACCESS EXCLUSIVE", 0.5, 0.1);
+        SequencerCircuitBreakerOpen: NO_EVENT, PAGE, POSTGRES.patient_scrapes(), pages REFUSED
             => Locked::open("events, streams", "ACCESS EXCLUSIVE");
         SequencerWalGrowing: "a reader keeps its snapshot while 270 MiB are written",
-            Ends::Harness("the reader is ended"), EMBEDDED.fast() => Box::<SnapshotHeld>::default();
+            Ends::Harness("the reader is ended, the log truncated"), EMBEDDED.fast(),
+            pages REFUSED
+            => Box::<SnapshotHeld>::default();
         SequencerPostgresConnectionsHigh: "a forgotten pool takes 85 % of the connections", PAGE,
             POSTGRES.fast() => Box::<Sessions>::default();
         SequencerPostgresLongTransaction: "a report is begun and never ended", PAGE, POSTGRES
@@ -201,7 +237,8 @@ fn machine() -> Vec<Drill> {
             => Box::new(DiskUsed(92));
         SequencerDiskFull: "a file fills the disk to 98 %", EMPTIED, SMALL_DISK
             => Box::new(DiskUsed(98));
-        SequencerDiskFullSoon: "a file grows steadily", EMPTIED, SMALL_DISK.fast(), pages SequencerDiskFull
+        SequencerDiskFullSoon: "a file grows steadily", EMPTIED, SMALL_DISK.fast(),
+            pages &["SequencerDiskFull"]
             => Box::<DiskGrows>::default();
         SequencerDataDirectoryNotWritable: "the data folder is gone",
             Ends::Harness("it is mounted again"), EMBEDDED => Box::new(DataDirectoryGone);
@@ -214,9 +251,11 @@ fn machine() -> Vec<Drill> {
         SequencerMemoryPressure: "the memory limit is lowered to what is used",
             Ends::Harness("it is raised"), EMBEDDED.fast() => Box::<MemoryShort>::default();
         SequencerTlsCertificateExpiring: "a certificate with 10 days left",
-            Ends::Harness("it is renewed"), Setting { certificate_days: Some(300), ..EMBEDDED.fast() }
+            Ends::Harness("it is renewed"),
+            Setting { certificate_days: Some(300), ..EMBEDDED.fast() }
             => Box::new(CertificateEnds(10));
-        SequencerTlsCertificateEnding: "a certificate with 1 day left", Ends::Harness("it is renewed"),
+        SequencerTlsCertificateEnding: "a certificate with 1 day left",
+            Ends::Harness("it is renewed"),
             Setting { certificate_days: Some(300), ..EMBEDDED.fast() }
             => Box::new(CertificateEnds(1));
         SequencerClockSkew: "the sequencer's clock is 5 s ahead", Ends::Harness("it is set right"),
@@ -226,19 +265,22 @@ fn machine() -> Vec<Drill> {
 
 fn watchers() -> Vec<Drill> {
     drills! {
-        CanaryFailing: NO_COMMITMENT, PAGE, POSTGRES
+        CanaryFailing: NO_COMMITMENT, PAGE, POSTGRES, pages UNCOMMITTED
             => Locked::open("commitments", "EXCLUSIVE");
-        CanaryStale: NO_COMMITMENT, PAGE, POSTGRES, pages CanaryFailing
+        CanaryStale: NO_COMMITMENT, PAGE, POSTGRES, pages UNCOMMITTED
             => Locked::open("commitments", "EXCLUSIVE");
         WitnessViolation: "the payload of a stored event is changed", PAGE, EMBEDDED
             => Box::new(RowChanged);
-        WitnessHeadRolledBack: "a backup of three seconds ago is restored", PAGE, EMBEDDED
+        WitnessHeadRolledBack: "a backup of three seconds ago is restored", PAGE, EMBEDDED,
+            pages &["CanaryFailing"]
             => Box::new(BackupRestored);
-        WitnessStale: "the sidecar's key is deleted", Ends::Harness("the sidecar gets a new key"),
-            Setting { deletable_key: true, ..EMBEDDED } => Box::new(KeyDeleted);
+        WitnessStale: "the sidecar's key is replaced, and nobody tells it",
+            Ends::Harness("the sidecar gets the new key"),
+            Setting { own_canary_key: true, ..EMBEDDED }, pages &["CanaryFailing"]
+            => Box::new(KeyReplaced);
         WitnessLagging: "more events than a witness with hardly any CPU verifies",
-            Ends::Harness("the burst ends"),
-            EMBEDDED.fast().sidecar(&["--witness-cpu-cores=0.02", "--witness-audit-events-per-second=0"])
+            Ends::Harness("the burst ends, the witness gets its CPU"),
+            EMBEDDED.fast().sidecar(SLOW_WITNESS)
             => Box::<Burst>::default();
     }
 }
@@ -246,19 +288,19 @@ fn watchers() -> Vec<Drill> {
 /// Four windows of each objective: how fast the budget burns decides which fires; the fault is one.
 fn budgets() -> Vec<Drill> {
     let all: Vec<Drill> = drills! {
-        SequencerAvailabilityBudgetBurn: NO_EVENT, PAGE, POSTGRES, pages SequencerCircuitBreakerOpen
+        SequencerAvailabilityBudgetBurn: NO_EVENT, PAGE, POSTGRES, pages REFUSED
             => Locked::open("events", "EXCLUSIVE");
-        SequencerReachabilityBudgetBurn: NO_COMMITMENT, PAGE, POSTGRES, pages CanaryFailing
+        SequencerReachabilityBudgetBurn: NO_COMMITMENT, PAGE, POSTGRES, pages UNCOMMITTED
             => Locked::open("commitments", "EXCLUSIVE");
         SequencerIngestLatencyBudgetBurn: "a session locks the events for 0.7 s, again and again",
-            PAGE, POSTGRES => Locked::slow("events", "EXCLUSIVE", 0.7, 0.05);
+            PAGE, POSTGRES, pages LATE => Locked::slow("events", "EXCLUSIVE", 0.7, 0.05);
         SequencerIngestLatencyFastBudgetBurn: "a session locks the events for 0.4 s, again and \
-            again", PAGE, POSTGRES => Locked::slow("events", "EXCLUSIVE", 0.4, 0.02);
-        SequencerErrorBudgetBurn: NO_EVENT, PAGE, POSTGRES, pages SequencerCircuitBreakerOpen
+            again", PAGE, POSTGRES, pages LATE => Locked::slow("events", "EXCLUSIVE", 0.4, 0.02);
+        SequencerErrorBudgetBurn: NO_EVENT, PAGE, POSTGRES, pages REFUSED
             => Locked::open("events", "EXCLUSIVE");
-        SequencerFreshnessBudgetBurn: "batches are sealed after 65 s", CONFIGURED, EMBEDDED
-            => Box::new(Reconfigured {
-                sequencer: &["--committer-max-wait-secs=65"], sidecar: &[] });
+        SequencerFreshnessBudgetBurn: "a session locks the table of commitments for 66 s, again \
+            and again", PAGE, POSTGRES, pages UNCOMMITTED
+            => Locked::slow("commitments", "EXCLUSIVE", 66.0, 7.0);
     };
     all.into_iter().flat_map(each_window).collect()
 }

@@ -13,15 +13,13 @@ mod fixture;
 mod growth;
 mod naive;
 mod overload;
-#[expect(clippy::unwrap_used, reason = "shared with the tests")]
 mod volatile;
-
-use testbed::postgres;
 
 use std::time::Instant;
 
 use client::{Measured, new_histogram};
 use fixture::{Agent, StoreKind, Target};
+use testbed::postgres;
 use ves::Stream;
 
 /// One row of the table.

@@ -57,14 +57,19 @@ impl DrainArgs {
     }
 
     fn own_url(&self) -> String {
-        // A server that listens everywhere is asked on this machine.
-        let host = match self.ops_host {
-            host if !host.is_unspecified() => host,
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        };
-        format!("http://{}", SocketAddr::new(host, self.ops_port))
+        operations_url(self.ops_host, self.ops_port)
     }
+}
+
+/// Where the operations port of a server on this machine is asked.
+pub(super) fn operations_url(host: IpAddr, port: u16) -> String {
+    // A server that listens everywhere is asked on this machine.
+    let host = match host {
+        host if !host.is_unspecified() => host,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+    };
+    format!("http://{}", SocketAddr::new(host, port))
 }
 
 /// Whole seconds, with or without their unit.

@@ -1,11 +1,13 @@
 //! What the binary can do.
 //!
 //! Exit codes: 0 done, 1 a clear error (one line on standard error), 2 wrong usage, 3 (`verify`
-//! only) the log is not sound.
+//! only) the log is not sound. `doctor` has its own: 1 some check failed, 2 no usable
+//! configuration.
 
 mod credential;
 mod demo;
 mod dev;
+mod doctor;
 mod drain;
 mod keys;
 mod serve;
@@ -23,6 +25,7 @@ use crate::server;
 pub use credential::Credential;
 pub use demo::{DemoArgs, demo};
 pub use dev::dev;
+pub use doctor::{DoctorArgs, doctor};
 pub use drain::{DrainArgs, drain};
 pub use keys::{KeysCommand, keys};
 pub use serve::serve;

@@ -44,6 +44,23 @@ impl Database {
     }
 }
 
+/// The password in a database URL, as it stands there.
+pub(crate) fn password(url: &str) -> Option<&str> {
+    let rest = url.split_once("://")?.1;
+    let (rest, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let user = rest.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+    user.map(|(_, password)| password).or_else(|| option(options, "password"))
+}
+
+/// An option of a database URL, as it stands there.
+pub(crate) fn url_option<'a>(url: &'a str, name: &str) -> Option<&'a str> {
+    option(url.split_once('?')?.1, name)
+}
+
+fn option<'a>(options: &'a str, name: &str) -> Option<&'a str> {
+    options.split('&').find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
+}
+
 /// A database URL without its password, for people and logs.
 #[must_use]
 pub fn redacted(url: &str) -> String {

@@ -15,6 +15,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 pub use database::{Database, redacted};
+pub(crate) use database::{password, url_option};
 pub use secret::Secret;
 
 /// The sequencer's configuration.

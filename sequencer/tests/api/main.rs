@@ -3,7 +3,6 @@
 //! Nearly every test ends with [`app::TestApp::finish`], which reads the whole log back over HTTP
 //! and lets the auditor of `ves` look for anything wrong.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stdout, reason = "seeds are shown when a test fails")]
 
 mod admin;
 mod admission;

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod beside;
+mod doctor;
+mod doctor_asks;
 mod drain;
 mod keys;
 mod observe;

@@ -74,6 +74,12 @@ async fn observe_scrapes_both_and_an_alert_arrives() {
         answer.as_array().is_some_and(|alerts| alerts.iter().any(names))
     })
     .await;
+    let asked = ["doctor", "--prometheus-url", &prometheus, "--sidecar-url", &page];
+    let told = folder.run(&asked).stdout;
+    for id in ["sidecar-healthy", "prometheus-scrapes", "prometheus-rules", "alertmanager-known"] {
+        assert!(told.contains(&format!("pass  {id}")), "{id}: {told}");
+    }
+    assert!(told.contains("pass  watchdog-firing"), "{told}");
     let ended = observe.stop();
     assert_eq!(ended.stderr, "", "{}", ended.stdout);
     for port in ports {

@@ -60,6 +60,14 @@ impl Folder {
         self.start(arguments).end()
     }
 
+    /// The same with these variables in its environment, where no other process sees them.
+    pub(crate) fn run_with(&self, variables: &[(&str, String)], arguments: &[&str]) -> Ended {
+        let mut command = Command::new("env");
+        command.args(variables.iter().map(|(name, value)| format!("{name}={value}")));
+        command.arg(env!("CARGO_BIN_EXE_sequencer")).args(arguments);
+        Program::start(&mut command, self.0.path()).end()
+    }
+
     /// Runs a line as a person pastes it.
     pub(crate) fn shell(&self, line: &str) -> Ended {
         self.start_shell(line).end()

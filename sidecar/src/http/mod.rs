@@ -95,7 +95,9 @@ async fn route(site: &Site, request: &Request) -> Result<Response, Problem> {
     if !open {
         site.access.check(&request.headers, request.peer)?;
     }
-    let runbook = path.strip_prefix("/runbooks/");
+    // Pages link to each other as files.
+    let runbook =
+        path.strip_prefix("/runbooks/").map(|name| name.strip_suffix(".md").unwrap_or(name));
     let known = ["/", "/api/status", "/api/history", "/bundle"].contains(&path);
     if !open && !known && runbook.is_none() {
         let message = "no such path; `/` is the status page, and it links to everything else";

@@ -121,6 +121,8 @@ async fn runbooks_are_shown_as_pages_and_named_in_the_status() {
     assert_eq!(page.status, 200);
     assert!(page.text.contains("<h1>SequencerDown</h1>") && page.text.contains("<td>2</td>"));
     assert!(page.text.contains("&lt;img src=x"), "HTML in it is text: {}", page.text);
+    // As pages link to each other.
+    assert_eq!(stack.sidecar.get("/runbooks/SequencerDown.md").await.text, page.text);
     for (path, words) in [
         ("/runbooks/Other", "there is no runbook `Other`"),
         ("/runbooks/", "letters and digits"),

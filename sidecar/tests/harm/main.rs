@@ -3,11 +3,10 @@
 
 mod full_disk;
 
-use testbed::{stack, writer};
-
 use std::time::Duration;
 
 use rustix::process::Signal;
+use testbed::{stack, writer};
 
 use crate::stack::{Sidecar, Stack};
 use crate::writer::{Load, Outcome, Writer};

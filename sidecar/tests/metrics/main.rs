@@ -4,8 +4,6 @@
 #[path = "../../../sequencer/tests/support/scrape.rs"]
 mod scrape;
 
-use testbed::{postgres, program, stack, tls, writer};
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +11,7 @@ use std::time::Duration;
 use catalog::sidecar as decl;
 use catalog::{JOB_SIDECAR, LabelValues};
 use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
+use testbed::{postgres, program, stack, tls, writer};
 
 use crate::postgres::Postgres;
 use crate::program::{bare, program};

@@ -6,11 +6,10 @@ mod excused;
 mod fleet;
 mod provoke;
 
-use testbed::{agent, postgres, program, prometheus, proxy, stack, tls, writer};
-
 use std::process::Output;
 
 use serde_json::Value;
+use testbed::{agent, postgres, program, prometheus, proxy, stack, tls, writer};
 
 use crate::excused::{STILL, is_test};
 use crate::fleet::Fleet;

@@ -105,8 +105,9 @@ impl Fault for Burst {
         Ok(())
     }
 
-    async fn end(&mut self, _stage: &mut Stage) -> anyhow::Result<()> {
+    async fn end(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
         self.0.drain(..).for_each(|task| task.abort());
+        stage.start_sidecar(&["--witness-cpu-cores=1"]);
         Ok(())
     }
 }

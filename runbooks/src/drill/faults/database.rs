@@ -1,4 +1,5 @@
-//! What others do to the database: locks, long transactions, too many sessions, a standby that stops.
+//! What others do to the database: locks, long transactions, too many sessions, a standby that
+//! stops.
 
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use tokio::task::JoinHandle;
 use super::Fault;
 use crate::drill::stage::Stage;
 
+/// Events of each request of a client that posts: sixty of them fill a queue of a thousand.
+const POSTED: usize = 16;
 /// What the session with the lock calls itself.
 const MIGRATION: &str = "night-migration";
 
@@ -76,7 +79,7 @@ impl Fault for Locked {
             let writer = writer.clone();
             self.tasks.push(tokio::spawn(async move {
                 loop {
-                    if writer.post_events(&writer.agent.events(1)).await.is_none() {
+                    if writer.post_events(&writer.agent.events(POSTED)).await.is_none() {
                         tokio::time::sleep(Duration::from_millis(50)).await;
                     }
                 }

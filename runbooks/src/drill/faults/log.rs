@@ -86,9 +86,9 @@ impl Fault for SnapshotHeld {
     }
 
     async fn end(&mut self, _stage: &mut Stage) -> anyhow::Result<()> {
-        if let Some(reader) = self.0.take() {
-            reader.close().await?;
-        }
-        Ok(())
+        let mut reader = self.0.take().context("there is no reader")?;
+        // The file keeps its size until somebody asks for it to be cut.
+        reader.execute("ROLLBACK; PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        Ok(reader.close().await?)
     }
 }

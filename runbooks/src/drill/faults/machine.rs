@@ -1,6 +1,7 @@
 //! Disks, memory, clocks, certificates.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -110,27 +111,37 @@ impl Fault for CertificateEnds {
 
 /// A memory limit that is nearly used up.
 #[derive(Default)]
-pub struct MemoryShort(Option<ControlGroup>);
+pub struct MemoryShort {
+    group: Option<Arc<ControlGroup>>,
+    pressing: Option<JoinHandle<()>>,
+}
 
 #[async_trait]
 impl Fault for MemoryShort {
     async fn begin(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
-        let group = ControlGroup::around(stage.sequencer(0)?.running.id())?;
+        let group = Arc::new(ControlGroup::around(stage.sequencer(0)?.running.id())?);
+        self.group = Some(Arc::clone(&group));
         // What was used before stays with the old group: some is used here first.
         tokio::time::sleep(Duration::from_secs(5)).await;
-        group.press()?;
-        self.0 = Some(group);
+        // The kernel gives pages back under a limit, so the limit follows.
+        self.pressing = Some(tokio::spawn(async move {
+            while group.press().is_ok() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }));
         Ok(())
     }
 
     async fn end(&mut self, _stage: &mut Stage) -> anyhow::Result<()> {
-        let group = self.0.as_ref().context("there is no group")?;
-        group.limit(4 << 30)
+        if let Some(pressing) = self.pressing.take() {
+            pressing.abort();
+        }
+        self.group.as_ref().context("there is no group")?.limit(4 << 30)
     }
 }
 
 /// A control group of the drill's own with the sequencer in it; it is moved back when dropped.
-struct ControlGroup {
+pub struct ControlGroup {
     folder: PathBuf,
     parent: PathBuf,
     id: u32,

@@ -19,8 +19,8 @@ pub trait Fault: Send {
     /// When it cannot be made.
     async fn begin(&mut self, stage: &mut Stage) -> anyhow::Result<()>;
 
-    /// Ends it, in place of what only the platform can do. A fault that the page ends has nothing to
-    /// do here.
+    /// Ends it, in place of what only the platform can do. A fault that the page ends has nothing
+    /// to do here.
     ///
     /// # Errors
     /// When it cannot be ended.

@@ -125,19 +125,20 @@ impl Fault for Reconfigured {
     }
 }
 
-/// The sidecar's key, deleted at the sequencer.
-pub struct KeyDeleted;
+/// The sequencer, started with another key for its sidecar, which is not told.
+pub struct KeyReplaced;
+
+/// The new key.
+const NEW_KEY: &str = "ss_00000000newsidenewsidenewsidenewsideno1";
 
 #[async_trait]
-impl Fault for KeyDeleted {
+impl Fault for KeyReplaced {
     async fn begin(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
-        let prefix: String = stage.sidecar_key.chars().take(11).collect();
-        stage.ask("DELETE", &format!("/api/v1/admin/api-keys/{prefix}"), None).await?;
-        Ok(())
+        stage.restart_sequencer(&[&format!("--bootstrap-sidecar-api-key={NEW_KEY}")])
     }
 
     async fn end(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
-        stage.sidecar_key = stage.new_key().await?.0;
+        NEW_KEY.clone_into(&mut stage.sidecar_key);
         stage.start_sidecar(&[]);
         Ok(())
     }

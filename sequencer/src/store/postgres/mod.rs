@@ -10,6 +10,7 @@ mod credentials;
 mod directory;
 mod events;
 mod facts;
+mod inspect;
 mod keys;
 mod leases;
 mod open;
@@ -31,7 +32,9 @@ use super::measured::Measured;
 use super::{DiskRoom, PoolStatus, Store, StoreError};
 use writer::Writer;
 
+pub use inspect::{Inspection, Role};
 pub use open::{PostgresOptions, Transport};
+pub(crate) use open::{connect_options, is_this_machine};
 
 /// Times a write that met another one is tried in all, each time on what the other left behind.
 const ATTEMPTS: usize = 8;

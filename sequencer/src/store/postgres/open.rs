@@ -134,7 +134,7 @@ async fn answers(connection: &mut PgConnection) -> sqlx::Result<bool> {
 }
 
 /// Connects once and looks at the server.
-async fn first_connection(
+pub(super) async fn first_connection(
     options: &PostgresOptions,
 ) -> anyhow::Result<(PgConnectOptions, PgConnection)> {
     let connect = connect_options(&options.url, options.transport)?;
@@ -178,7 +178,7 @@ async fn warn_if_not_durable(connection: &mut PgConnection) -> anyhow::Result<()
 
 /// The URL, and TLS by the rule: required for other hosts, and there the server's certificate is
 /// checked unless the URL says how much is to be checked.
-fn connect_options(url: &str, transport: Transport) -> anyhow::Result<PgConnectOptions> {
+pub(crate) fn connect_options(url: &str, transport: Transport) -> anyhow::Result<PgConnectOptions> {
     let mut connect = PgConnectOptions::from_str(url)
         // The cause may quote the URL, which holds a password.
         .map_err(|_| anyhow::anyhow!("DATABASE_URL is not a PostgreSQL URL"))?;
@@ -201,7 +201,7 @@ fn connect_options(url: &str, transport: Transport) -> anyhow::Result<PgConnectO
     Ok(connect.disable_statement_logging())
 }
 
-fn is_this_machine(host: &str) -> bool {
+pub(crate) fn is_this_machine(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     host == "localhost" || host.starts_with('/') || address.is_ok_and(|ip| ip.is_loopback())
 }
@@ -278,18 +278,24 @@ async fn require_current_schema(
     verb: &str,
     advice: &str,
 ) -> anyhow::Result<()> {
-    // Without the table no migration has run.
-    let found: i64 = sqlx::query_scalar("SELECT COALESCE(max(version), 0) FROM _sqlx_migrations")
-        .fetch_one(connection)
-        .await
-        .unwrap_or(0);
-    let known = migrator().iter().map(|migration| migration.version).max().unwrap_or(0);
+    let (found, known) = schema(connection).await;
     ensure!(
         found == known,
         "the store's schema is at version {found}, this program {verb} version {known}; {}",
         if found < known { advice } else { "run a newer program" }
     );
     Ok(())
+}
+
+/// The schema's version in the database, and the one that this program knows.
+pub(super) async fn schema(connection: &mut PgConnection) -> (i64, i64) {
+    // Without the table no migration has run.
+    let found = sqlx::query_scalar("SELECT COALESCE(max(version), 0) FROM _sqlx_migrations")
+        .fetch_one(connection)
+        .await
+        .unwrap_or(0);
+    let known = migrator().iter().map(|migration| migration.version).max().unwrap_or(0);
+    (found, known)
 }
 
 /// Each head equals its last row, and the last commitment of each stream ends where it says. One

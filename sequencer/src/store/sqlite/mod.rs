@@ -30,6 +30,7 @@ use super::{DiskRoom, Fence, Leases, PoolStatus, Store, StoreError};
 use writer::Writer;
 
 pub use open::SqliteOptions;
+pub(crate) use open::schema;
 
 /// The embedded store.
 pub struct SqliteStore {
@@ -98,19 +99,24 @@ impl Store for SqliteStore {
     }
 
     fn disk_room(&self) -> Option<DiskRoom> {
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))).ok()?;
-        let used = disk.f_blocks.saturating_sub(disk.f_bfree);
-        Some(DiskRoom {
-            available_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
-            usable_bytes: used.saturating_add(disk.f_bavail).saturating_mul(disk.f_frsize),
-        })
+        disk_room(&self.path)
     }
 
     async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Room on the disk of a database file.
+pub(crate) fn disk_room(path: &Path) -> Option<DiskRoom> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))).ok()?;
+    let used = disk.f_blocks.saturating_sub(disk.f_bfree);
+    Some(DiskRoom {
+        available_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+        usable_bytes: used.saturating_add(disk.f_bavail).saturating_mul(disk.f_frsize),
+    })
 }
 
 /// `SQLITE_READONLY`, whatever its reason.

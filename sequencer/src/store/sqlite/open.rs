@@ -156,6 +156,32 @@ pub(super) fn latest_version() -> i64 {
     MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
+/// The schema's version in an existing file, and the one that this program knows. No lock is taken
+/// and nothing is written, so that a running server is not disturbed.
+///
+/// # Errors
+/// When the file is not a store of ours or cannot be read.
+pub(crate) async fn schema(path: &Path) -> anyhow::Result<(i64, i64)> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        // Nobody has it open: a reader would create the log and its index only to read.
+        .immutable(!Path::new(&log).exists());
+    let mut connection = options
+        .busy_timeout(Duration::from_secs(2))
+        .disable_statement_logging()
+        .connect()
+        .await
+        .context("it cannot be opened with SQLite")?;
+    let id = application_id(&mut connection).await.context("it cannot be read with SQLite")?;
+    ensure!(id == APPLICATION_ID, "it is empty or a database of another application");
+    let found = applied_version(&mut connection).await;
+    connection.close().await.context("it cannot be closed")?;
+    Ok((found, latest_version()))
+}
+
 /// 0 when no migration has run.
 pub(super) async fn applied_version(connection: &mut SqliteConnection) -> i64 {
     sqlx::query_scalar("SELECT COALESCE(max(version), 0) FROM _sqlx_migrations")
