@@ -42,6 +42,8 @@ COPY --from=build /out/sequencer /usr/local/bin/sequencer
 # A new volume takes over the owner of the folder that it covers.
 COPY --from=build --chown=1000:1000 /empty /data
 EXPOSE 8080 8081
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
+    CMD ["/usr/local/bin/sequencer", "--health"]
 ENTRYPOINT ["/usr/local/bin/sequencer"]
 
 FROM base AS sidecar
@@ -52,6 +54,8 @@ COPY --from=build --chown=1000:1000 /empty /state
 COPY runbooks/pages /runbooks
 ENV SIDECAR_STATE_DIR=/state RUNBOOKS_DIR=/runbooks
 EXPOSE 9091
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
+    CMD ["/usr/local/bin/sidecar", "--health"]
 ENTRYPOINT ["/usr/local/bin/sidecar"]
 
 FROM base AS loadgen

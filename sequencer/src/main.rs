@@ -12,6 +12,9 @@ use sequencer::config::Config;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Ask the server at HOST and PORT whether it takes traffic, and exit: 0 yes, 1 no.
+    #[arg(long)]
+    health: bool,
     #[command(flatten)]
     serve: Config,
 }
@@ -42,7 +45,8 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match parse() {
-        Cli { command: None, serve } => commands::serve(serve).await,
+        Cli { command: None, health: true, serve } => commands::health(&serve).await,
+        Cli { command: None, serve, .. } => commands::serve(serve).await,
         Cli { command: Some(command), .. } => match command {
             Command::Serve(config) => commands::serve(*config).await,
             Command::Dev(config) => commands::dev(*config).await,

@@ -19,6 +19,7 @@ pub mod checks;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod health;
 pub mod history;
 pub mod http;
 pub mod page;

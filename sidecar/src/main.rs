@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use sidecar::config::Config;
+use sidecar::health::health;
 use sidecar::run::run;
 use sidecar::store::StoreCommand;
 use sidecar::witness::command::WitnessArgs;
@@ -16,6 +17,10 @@ use sidecar::witness::command::WitnessArgs;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Ask the sidecar at SIDECAR_HOST and SIDECAR_PORT whether it makes progress, and exit: 0 yes,
+    /// 1 no.
+    #[arg(long)]
+    health: bool,
     #[command(flatten)]
     run: Config,
 }
@@ -38,6 +43,7 @@ enum Command {
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
+        None if cli.health => health(&cli.run).await,
         None => run(cli.run).await,
         Some(Command::Run(config)) => run(*config).await,
         Some(Command::Config(config)) => show(&config),

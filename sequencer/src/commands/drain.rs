@@ -57,12 +57,12 @@ impl DrainArgs {
     }
 
     fn own_url(&self) -> String {
-        operations_url(self.ops_host, self.ops_port)
+        own_url(self.ops_host, self.ops_port)
     }
 }
 
-/// Where the operations port of a server on this machine is asked.
-pub(super) fn operations_url(host: IpAddr, port: u16) -> String {
+/// Where a port of a server on this machine is asked.
+pub(super) fn own_url(host: IpAddr, port: u16) -> String {
     // A server that listens everywhere is asked on this machine.
     let host = match host {
         host if !host.is_unspecified() => host,

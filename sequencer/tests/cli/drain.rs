@@ -28,6 +28,21 @@ fn drain_returns_when_the_delay_is_over_and_the_process_then_ends_at_once() {
 }
 
 #[test]
+fn a_container_asks_its_own_server_whether_it_is_ready() {
+    let folder = Folder::new();
+    let mut server = folder.start(&["serve"]);
+    let line = server.wait_for("\"serving\"");
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let port = |name: &str| line[name].as_str().unwrap().rsplit_once(':').unwrap().1.to_owned();
+    let health = ["--health", "--host", "0.0.0.0", "--port", &port("api")];
+    assert_eq!(folder.run(&health).succeeded().stdout, "ready\n");
+    let url = format!("http://127.0.0.1:{}", port("operations"));
+    folder.run(&["drain", "--delay", "0s", "--operations-url", &url]).succeeded();
+    folder.run(&health).refused(1, "/ready");
+    server.stop();
+}
+
+#[test]
 fn a_drain_with_exit_ends_the_process_with_0() {
     let folder = Folder::new();
     let mut server = folder.start(&["serve"]);

@@ -14,5 +14,13 @@ async fn a_sidecar_beside_a_dead_sequencer_is_healthy() {
         let answer = stack.sidecar.get(path).await;
         assert_eq!((answer.status, &answer.json()["status"]), (200, &"healthy".into()));
     }
+    // As its container asks.
+    let port = format!("--sidecar-port={}", crate::stack::port_of(&stack.sidecar.url));
+    let asks = || {
+        let mut ask = testbed::program::bare(&testbed::program::program("sidecar"));
+        ask.args(["--health", &port]).status().unwrap().code()
+    };
+    assert_eq!(asks(), Some(0));
     assert!(stack.sidecar.running.stop().success());
+    assert_eq!(asks(), Some(1));
 }

@@ -1,6 +1,6 @@
 //! Limits: everything that callers can make grow or wait has a bound.
 
-use super::super::drain::operations_url;
+use super::super::drain::own_url;
 use super::Facts;
 use super::check::{Check, Finding};
 use crate::config::Config;
@@ -105,7 +105,7 @@ async fn open_files(facts: &Facts<'_>) -> Finding {
 
 /// A server may run under another limit than the shell that asks.
 async fn limit_of_server(facts: &Facts<'_>) -> Option<u64> {
-    let base = operations_url(facts.config.ops_host, facts.config.ops_port);
+    let base = own_url(facts.config.ops_host, facts.config.ops_port);
     let metrics = facts.asker.get(&base, "/metrics").await.ok()?.text;
     metrics.lines().find_map(|line| line.strip_prefix(LIMIT_METRIC)?.parse().ok())
 }
