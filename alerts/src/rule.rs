@@ -159,7 +159,13 @@ impl Rule {
     /// The expression.
     #[must_use]
     pub fn expression(&self) -> String {
-        let (operator, threshold) = (self.comparison.operator(), Decimal(self.threshold));
+        self.expression_with(&Decimal(self.threshold).to_string())
+    }
+
+    /// The expression with this text in the place of the number, each time it is there.
+    #[must_use]
+    pub fn expression_with(&self, threshold: &str) -> String {
+        let operator = self.comparison.operator();
         let condition = format!("{} {operator} {threshold}", self.left);
         match &self.guard {
             Guard::None => condition,

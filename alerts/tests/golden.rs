@@ -31,6 +31,18 @@ fn the_generated_rules_are_up_to_date() {
     }
 }
 
+#[test]
+fn the_alerts_of_the_chart_are_up_to_date() {
+    let set = RuleSet::new(&Overrides::default()).unwrap();
+    let expect = serde_json::to_string_pretty(&render::chart::alerts(&set)).unwrap() + "\n";
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../helm/files/alerts.json");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&file, &expect).unwrap();
+    }
+    let found = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(found == expect, "helm/files/alerts.json is stale: run `make generate`");
+}
+
 /// The tables of the guide, each behind its own line.
 #[test]
 fn the_guide_has_every_alert_and_objective() {

@@ -1,6 +1,6 @@
 //! The boards as files: for an import, for Kubernetes, for Grafana's provisioning.
 
-use alerts::overrides::RuleSet;
+use alerts::overrides::{Overrides, RuleSet};
 use anyhow::ensure;
 use serde_json::json;
 
@@ -28,6 +28,24 @@ pub fn boards(set: &RuleSet) -> anyhow::Result<Vec<File>> {
         Ok((format!("{}.json", board.uid), text + "\n"))
     };
     boards::all(set).iter().map(file).collect()
+}
+
+/// Every board as the helm chart reads it: `helm/files/boards`, by the contract of
+/// `helm/GENERATE.md`.
+///
+/// # Errors
+/// As [`boards()`].
+pub fn chart() -> anyhow::Result<Vec<File>> {
+    let set = RuleSet {
+        runbooks_url: "@runbooks_url@".to_owned(),
+        dashboards_url: "@dashboards_url@".to_owned(),
+        ..RuleSet::new(&Overrides::default())?
+    };
+    let file = |board: &crate::builder::Board| {
+        let text = serde_json::to_string_pretty(&board.render_for_chart(&set))?;
+        Ok((format!("{}.json", board.uid), text + "\n"))
+    };
+    boards::all(&set).iter().map(file).collect()
 }
 
 /// One ConfigMap a board, labelled for the sidecar of Grafana's chart.

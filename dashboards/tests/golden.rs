@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use alerts::overrides::{Overrides, RuleSet};
+use dashboards::builder::threshold::Step;
 use dashboards::{export, guide};
 
 /// Lines around the generated part of the guide.
@@ -21,19 +22,44 @@ fn update() -> bool {
 #[test]
 fn the_boards_are_up_to_date_and_the_only_json_files() {
     let set = RuleSet::new(&Overrides::default()).unwrap();
-    let folder = root().join("generated");
-    let boards = export::boards(&set).unwrap();
+    are_up_to_date(&root().join("generated"), export::boards(&set).unwrap());
+}
+
+#[test]
+fn the_boards_of_the_chart_are_up_to_date() {
+    are_up_to_date(&root().join("../helm/files/boards"), export::chart().unwrap());
+}
+
+/// The chart refuses values that cross the thresholds of one panel: it knows which those are.
+#[test]
+fn the_chart_knows_which_alerts_one_panel_shows() {
+    let set = RuleSet::new(&Overrides::default()).unwrap();
+    let mut shown: Vec<Vec<String>> = Vec::new();
+    for board in dashboards::boards::all(&set) {
+        for panel in board.panels() {
+            let of_steps: Vec<String> = panel.steps.iter().filter_map(Step::alert).collect();
+            if of_steps.len() > 1 && !shown.contains(&of_steps) {
+                shown.push(of_steps);
+            }
+        }
+    }
+    shown.sort();
+    assert_eq!(shown, alerts::render::chart::ASCENDING);
+}
+
+fn are_up_to_date(folder: &Path, boards: Vec<export::File>) {
     if update() {
-        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::create_dir_all(folder).unwrap();
         for (name, text) in &boards {
             std::fs::write(folder.join(name), text).unwrap();
         }
     }
     for (name, expect) in &boards {
-        let found = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
-        assert!(found == *expect, "dashboards/generated/{name} is stale: run `make generate`");
+        let file = folder.join(name);
+        let found = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(found == *expect, "{} is stale: run `make generate`", file.display());
     }
-    let mut found: Vec<String> = std::fs::read_dir(&folder)
+    let mut found: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();

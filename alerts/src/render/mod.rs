@@ -1,6 +1,7 @@
 //! The generated files.
 
 mod alertmanager;
+pub mod chart;
 mod operator;
 mod prometheus;
 mod scrape;

@@ -64,10 +64,9 @@ pub enum Entry {
 pub fn groups(set: &RuleSet, scale: Scale) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for rule in set.enabled() {
-        let name = format!("stateset-sequencer-{}", rule.group);
+        let name = group_name(rule);
         if groups.last().is_none_or(|group| group.name != name) {
-            let interval = duration(scale.wait(EVALUATION_SECONDS));
-            groups.push(Group { name, interval, rules: Vec::new() });
+            groups.push(Group { name, interval: interval(scale), rules: Vec::new() });
         }
         if let Some(group) = groups.last_mut() {
             if rule.group == "slo" && group.rules.is_empty() {
@@ -79,20 +78,36 @@ pub fn groups(set: &RuleSet, scale: Scale) -> Vec<Group> {
     groups
 }
 
-fn recordings(scale: Scale) -> impl Iterator<Item = Entry> {
+/// Name of a rule's group.
+pub(super) fn group_name(rule: &Rule) -> String {
+    format!("stateset-sequencer-{}", rule.group)
+}
+
+/// Time between two evaluations.
+pub(super) fn interval(scale: Scale) -> String {
+    duration(scale.wait(EVALUATION_SECONDS))
+}
+
+/// What the burn rates read.
+pub(super) fn recordings(scale: Scale) -> impl Iterator<Item = Entry> {
     slo::recordings().into_iter().map(move |recording| Entry::Recording {
         record: recording.record,
         expr: scale.expression(&recording.expression),
     })
 }
 
-fn alert(set: &RuleSet, rule: &Rule) -> Entry {
+/// Labels of an alert beside those of its expression.
+pub(super) fn alert_labels(rule: &Rule) -> BTreeMap<String, String> {
     let mut labels: BTreeMap<String, String> = rule.labels.iter().cloned().collect();
     labels.insert("product".to_owned(), PRODUCT.to_owned());
     labels.insert("severity".to_owned(), rule.severity.as_str().to_owned());
     if let Some(objective) = rule.objective {
         labels.insert("objective".to_owned(), objective.to_owned());
     }
+    labels
+}
+
+fn alert(set: &RuleSet, rule: &Rule) -> Entry {
     let annotations = [
         ("summary", rule.summary.to_owned()),
         ("description", rule.description()),
@@ -103,7 +118,7 @@ fn alert(set: &RuleSet, rule: &Rule) -> Entry {
         alert: rule.name.clone(),
         expr: rule.expression(),
         for_: duration(rule.for_seconds),
-        labels,
+        labels: alert_labels(rule),
         annotations: annotations.map(|(name, text)| (name.to_owned(), text)).into(),
     }
 }

@@ -58,11 +58,7 @@ fn summary(objective: &Objective, runbook: &str) -> Vec<Panel> {
     for (expr, window) in burn {
         speed = speed.query(&expr, &window);
     }
-    speed.steps = vec![
-        Step { value: None, colour: GOOD },
-        Step { value: Some(1.0), colour: WARNING },
-        Step { value: Some(14.4), colour: CRITICAL },
-    ];
+    speed.steps = vec![Step::base(GOOD), Step::at(1.0, WARNING), Step::at(14.4, CRITICAL)];
     let figure = |end: &str, meaning: &str, good: &str| {
         stat(&format!("{name}: {end}"), meaning, good, runbook).size(4, 7)
     };
@@ -74,10 +70,7 @@ fn summary(objective: &Objective, runbook: &str) -> Vec<Panel> {
     .unit(Unit::Ratio)
     .decimals(3)
     .query(&format!("1 - {bad}"), "good");
-    met.steps = vec![
-        Step { value: None, colour: CRITICAL },
-        Step { value: Some(objective.target_ratio), colour: GOOD },
-    ];
+    met.steps = vec![Step::base(CRITICAL), Step::at(objective.target_ratio, GOOD)];
     let mut left = figure(
         "budget left",
         "Share of the error budget that is left; below 0 the promise is broken.",
@@ -86,11 +79,7 @@ fn summary(objective: &Objective, runbook: &str) -> Vec<Panel> {
     .unit(Unit::Ratio)
     .decimals(1)
     .query(&format!("1 - ({bad}) / {}", Decimal(budget)), "left");
-    left.steps = vec![
-        Step { value: None, colour: CRITICAL },
-        Step { value: Some(0.0), colour: WARNING },
-        Step { value: Some(0.25), colour: GOOD },
-    ];
+    left.steps = vec![Step::base(CRITICAL), Step::at(0.0, WARNING), Step::at(0.25, GOOD)];
     let covers = figure(
         "days covered",
         "Days that the two figures cover. Prometheus keeps 15 days unless told otherwise; set \

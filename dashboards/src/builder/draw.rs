@@ -1,20 +1,22 @@
 //! A panel as Grafana reads it.
 
+use std::cmp::Ordering;
+
 use alerts::overrides::RuleSet;
 use serde_json::{Map, Value, json};
 
 use super::frame::datasource;
 use super::grid::Place;
 use super::panel::{Kind, Panel, State};
-use super::threshold;
+use super::threshold::{self, Numbers, Step};
 use super::unit::Unit;
 
-pub(super) fn panel(panel: &Panel, place: Place, set: &RuleSet) -> Value {
+pub(super) fn panel(panel: &Panel, place: Place, set: &RuleSet, numbers: Numbers) -> Value {
     let mut drawn = json!({
         "type": plugin(panel.kind),
         "id": panel.id(),
         "title": panel.title,
-        "description": panel.description(set),
+        "description": panel.description(set, numbers),
         "gridPos": { "x": place.x, "y": place.y, "w": place.w, "h": place.h },
         "options": options(panel),
     });
@@ -23,7 +25,7 @@ pub(super) fn panel(panel: &Panel, place: Place, set: &RuleSet) -> Value {
         return drawn;
     }
     drawn["datasource"] = datasource();
-    drawn["fieldConfig"] = json!({ "defaults": defaults(panel), "overrides": [] });
+    drawn["fieldConfig"] = json!({ "defaults": defaults(panel, numbers), "overrides": [] });
     drawn["links"] = panel.runbooks.iter().map(|name| link(name, set)).collect();
     drawn["targets"] = targets(panel);
     if panel.kind == Kind::Table {
@@ -78,15 +80,15 @@ fn targets(panel: &Panel) -> Value {
     (0..).zip(&panel.queries).map(target).collect()
 }
 
-fn defaults(panel: &Panel) -> Value {
+fn defaults(panel: &Panel, numbers: Numbers) -> Value {
     let by_threshold = !matches!(panel.kind, Kind::TimeSeries | Kind::Stacked);
     let mode = if by_threshold { "thresholds" } else { "palette-classic" };
     let mut field = json!({
         "unit": panel.unit.id(),
         "color": { "mode": mode },
-        "thresholds": threshold::render(&panel.steps),
+        "thresholds": threshold::render(&panel.steps, numbers),
         "mappings": mappings(&panel.states),
-        "custom": custom(panel),
+        "custom": custom(panel, numbers),
     });
     if let Some(decimals) = panel.decimals {
         field["decimals"] = json!(decimals);
@@ -99,7 +101,7 @@ fn defaults(panel: &Panel) -> Value {
 fn bounds(panel: &Panel, field: &mut Value) {
     let is_share = panel.unit == Unit::Ratio;
     let is_dial = matches!(panel.kind, Kind::Gauge | Kind::BarGauge);
-    let largest = panel.steps.iter().filter_map(|step| step.value).fold(0.0, f64::max);
+    let largest = panel.steps.iter().filter_map(Step::default_value).fold(0.0, f64::max);
     if is_share && (is_dial || largest >= 0.5) {
         field["min"] = json!(0);
         field["max"] = json!(1);
@@ -117,19 +119,19 @@ fn mappings(states: &[State]) -> Value {
     if options.is_empty() { json!([]) } else { json!([{ "type": "value", "options": options }]) }
 }
 
-fn custom(panel: &Panel) -> Value {
+fn custom(panel: &Panel, numbers: Numbers) -> Value {
     match panel.kind {
-        Kind::TimeSeries | Kind::Stacked => lines(panel),
+        Kind::TimeSeries | Kind::Stacked => lines(panel, numbers),
         Kind::StateTimeline => json!({ "lineWidth": 0, "fillOpacity": 80 }),
         Kind::Table => json!({ "align": "auto", "inspect": false }),
         _ => json!({}),
     }
 }
 
-fn lines(panel: &Panel) -> Value {
+fn lines(panel: &Panel, numbers: Numbers) -> Value {
     let is_stacked = panel.kind == Kind::Stacked;
-    let numbers = || panel.steps.iter().filter_map(|step| step.value);
-    let style = if numbers().next().is_some() { "line" } else { "off" };
+    let values = || panel.steps.iter().filter_map(|step| step.value);
+    let style = if values().next().is_some() { "line" } else { "off" };
     let mut custom = json!({
         "drawStyle": "line",
         "lineInterpolation": "linear",
@@ -139,11 +141,14 @@ fn lines(panel: &Panel) -> Value {
         "spanNulls": false,
         "stacking": { "mode": if is_stacked { "normal" } else { "none" }, "group": "A" },
         "thresholdsStyle": { "mode": style },
-        "axisSoftMin": numbers().fold(0.0, f64::min),
+        "axisSoftMin": values().fold(0.0, f64::min),
     });
     if style == "line" {
         // A line outside of the axis is not drawn: the axis reaches a little beyond it.
-        custom["axisSoftMax"] = json!(numbers().fold(0.0, f64::max) * 1.1);
+        let by_number =
+            |a: &&Step, b: &&Step| a.value.partial_cmp(&b.value).unwrap_or(Ordering::Equal);
+        let highest = panel.steps.iter().max_by(by_number);
+        custom["axisSoftMax"] = highest.map_or(json!(0), |step| step.times(1.1, numbers));
     }
     custom
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::grid::Grid;
 use super::panel::number;
-use super::threshold::{CRITICAL, NEUTRAL};
+use super::threshold::{CRITICAL, NEUTRAL, Numbers};
 use super::{Board, Row, draw};
 
 /// Tag of every board; the links between boards go by it.
@@ -19,14 +19,14 @@ pub(super) fn datasource() -> Value {
     json!({ "type": "prometheus", "uid": "${datasource}" })
 }
 
-pub(super) fn render(board: &Board, set: &RuleSet) -> Value {
+pub(super) fn render(board: &Board, set: &RuleSet, numbers: Numbers) -> Value {
     let mut grid = Grid::default();
     let mut panels = Vec::new();
     for row in &board.rows {
         panels.push(headline(row, &mut grid));
         for panel in &row.panels {
             let place = grid.next(panel.width, panel.height);
-            panels.push(draw::panel(panel, place, set));
+            panels.push(draw::panel(panel, place, set, numbers));
         }
     }
     json!({

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 use alerts::overrides::RuleSet;
 use serde_json::Value;
 
+use threshold::Numbers;
+
 pub use grid::{COLUMNS, Grid, Place};
 pub use panel::{Kind, Panel, State};
 pub use unit::Unit;
@@ -72,6 +74,12 @@ impl Board {
     /// As Grafana reads it.
     #[must_use]
     pub fn render(&self, set: &RuleSet) -> Value {
-        frame::render(self, set)
+        frame::render(self, set, Numbers::Plain)
+    }
+
+    /// With a token in the place of all that an override may change, for the chart.
+    #[must_use]
+    pub fn render_for_chart(&self, set: &RuleSet) -> Value {
+        frame::render(self, set, Numbers::Tokens)
     }
 }

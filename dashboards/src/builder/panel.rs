@@ -3,7 +3,7 @@
 use alerts::overrides::RuleSet;
 use alerts::rule::{self, Comparison, Guard, Rule, duration};
 
-use super::threshold::{self, Colour, GOOD, Step};
+use super::threshold::{self, Colour, GOOD, Numbers, Step};
 use super::unit::Unit;
 use crate::query::{Query, is_per_instance};
 
@@ -95,7 +95,7 @@ impl Panel {
             width,
             height,
             queries: Vec::new(),
-            steps: vec![Step { value: None, colour: GOOD }],
+            steps: vec![Step::base(GOOD)],
             states: Vec::new(),
         }
     }
@@ -208,7 +208,7 @@ impl Panel {
         self.steps = threshold::steps(&rules);
         if rules.iter().all(|rule| rule.unit == rule::Unit::Count) {
             for step in &mut self.steps {
-                step.value = step.value.map(|number| number + 0.5);
+                step.raised(0.5);
             }
         }
         self
@@ -225,7 +225,7 @@ impl Panel {
     /// One colour, for a number that is neither good nor bad.
     #[must_use]
     pub fn coloured(mut self, colour: Colour) -> Self {
-        self.steps = vec![Step { value: None, colour }];
+        self.steps = vec![Step::base(colour)];
         self
     }
 
@@ -237,11 +237,17 @@ impl Panel {
 
     /// What it means, what is good, and where to read on.
     #[must_use]
-    pub fn description(&self, set: &RuleSet) -> String {
+    pub fn description(&self, set: &RuleSet, numbers: Numbers) -> String {
         let link = |name: &String| format!("[{name}]({}/{name})", set.runbooks_url);
         let links: Vec<String> = self.runbooks.iter().map(link).collect();
         let empty = self.empty().map(|reason| format!("\n\nEmpty while {reason}."));
-        let (meaning, good, links) = (&self.meaning, &self.good, links.join(", "));
+        let mut meaning = self.meaning.clone();
+        if numbers == Numbers::Tokens {
+            for alert in &self.alerts {
+                meaning = meaning.replace(&fires(named(set, alert)), &format!("@alert:{alert}@"));
+            }
+        }
+        let (good, links) = (&self.good, links.join(", "));
         let empty = empty.unwrap_or_default();
         format!("{meaning}\n\nGood: {good}.{empty}\n\nRunbook: {links}")
     }
