@@ -55,8 +55,10 @@ export LLVM_PROFDATA ?= $(CURDIR)/.tools/bin/llvm-profdata
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^## / { printf "%s%s\n", gap, substr($$0, 4); gap = "\n" } \
-	    /^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+	@if [ -t 1 ]; then bold=$$(printf '\033[1m'); name=$$(printf '\033[36m'); plain=$$(printf '\033[0m'); fi; \
+	awk -F ':.*## ' -v bold="$$bold" -v name="$$name" -v plain="$$plain" \
+	    '/^## / { printf "%s%s%s%s\n", gap, bold, substr($$0, 4), plain; gap = "\n" } \
+	    /^[a-z-]+:.*## / { printf "  make %s%-17s%s %s\n", name, $$1, plain, $$2 }' Makefile
 
 ## Run it
 
@@ -267,6 +269,18 @@ tools: ## Install the missing development tools into .tools/ (WHAT="promtool llv
 .PHONY: clean
 clean: ## Remove what was compiled; data/ and .tools/ stay
 	cargo clean
+
+# Names that other projects use for the same.
+.PHONY: dev-build test-race test-coverage test-coverage-check install-tools deps docker
+dev-build: build
+test-coverage test-coverage-check: coverage
+install-tools: tools
+docker: docker-build
+deps:
+	cargo fetch --locked
+# What several writers, readers and replicas do to each other at once.
+test-race: tools-test
+	cargo test --locked --workspace --test api --test replicas -- concurrent replicas
 
 # Parts of the above, not listed by help.
 
