@@ -55,7 +55,7 @@ export LLVM_PROFDATA ?= $(CURDIR)/.tools/bin/llvm-profdata
 
 .PHONY: help
 help: ## Print this list
-	@if [ -t 1 ]; then bold=$$(printf '\033[1m'); name=$$(printf '\033[36m'); plain=$$(printf '\033[0m'); fi; \
+	@bold=; name=; plain=; if [ -t 1 ]; then bold=$$(printf '\033[1m'); name=$$(printf '\033[36m'); plain=$$(printf '\033[0m'); fi; \
 	awk -F ':.*## ' -v bold="$$bold" -v name="$$name" -v plain="$$plain" \
 	    '/^## / { printf "%s%s%s%s\n", gap, bold, substr($$0, 4), plain; gap = "\n" } \
 	    /^[a-z-]+:.*## / { printf "  make %s%-17s%s %s\n", name, $$1, plain, $$2 }' Makefile
