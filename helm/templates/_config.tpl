@@ -15,6 +15,9 @@ DATABASE_URL: sqlite:///data/sequencer.db
 DB_ALLOW_PLAINTEXT: {{ or $v.database.allowPlaintext $v.postgresql.enabled | quote }}
 DB_MIGRATE_ON_STARTUP: {{ ternary "false" "true" (ne (include "sequencer.migrates" .) "") | quote }}
 MAX_DB_CONNECTIONS: {{ int $v.database.maxConnections | quote }}
+{{- if include "sequencer.isPostgres" . }}
+MIN_DB_CONNECTIONS: {{ int $v.database.minIdleConnections | quote }}
+{{- end }}
 DB_ACQUIRE_TIMEOUT_MS: {{ int64 $v.database.acquireTimeoutMs | quote }}
 DB_STATEMENT_TIMEOUT_MS: {{ int64 $v.database.statementTimeoutMs | quote }}
 DB_IDLE_TIMEOUT_SECS: {{ int64 $v.database.idleTimeoutSecs | quote }}

@@ -13,20 +13,24 @@
 {{/* What a selector may hold: it never changes. Takes (list root component). */}}
 {{- define "sequencer.selector" -}}
 app.kubernetes.io/name: stateset-sequencer
-app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+app.kubernetes.io/instance: {{ (index . 0).Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
+{{/* Takes (list root component), and further labels as a third. The chart's own come first: the
+others may not take an object from the Services that select it. */}}
 {{- define "sequencer.labels" -}}
 {{- $root := index . 0 -}}
-helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
-app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: stateset-sequencer
-app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-{{ include "sequencer.selector" . }}
-{{- with $root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $further := dict -}}
+{{- if gt (len .) 2 -}}
+{{- $further = index . 2 | default dict -}}
+{{- end -}}
+{{- $own := dict
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_")
+  "app.kubernetes.io/version" $root.Chart.AppVersion
+  "app.kubernetes.io/part-of" "stateset-sequencer"
+  "app.kubernetes.io/managed-by" $root.Release.Service -}}
+{{- merge $own (include "sequencer.selector" . | fromYaml) $further ($root.Values.commonLabels | default dict) | toYaml -}}
 {{- end -}}
 
 {{- define "sequencer.serviceAccount" -}}

@@ -4,11 +4,7 @@
 {{- $v := .Values -}}
 {{- $isPostgres := include "sequencer.isPostgres" . -}}
 metadata:
-  labels:
-    {{- include "sequencer.labels" (list . "sequencer") | nindent 4 }}
-    {{- with $v.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+  labels: {{- include "sequencer.labels" (list . "sequencer" $v.podLabels) | nindent 4 }}
   annotations:
     kubectl.kubernetes.io/default-container: sequencer
     # Everything is read once, at start: a change is a new pod.

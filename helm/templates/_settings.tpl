@@ -142,6 +142,9 @@ OTEL_EXPORTER_OTLP_HEADERS: {{ . | quote }}
 {{- if gt (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas) -}}
 {{- fail "autoscaling.minReplicas is above autoscaling.maxReplicas." -}}
 {{- end -}}
+{{- if gt (int $v.database.minIdleConnections) (int $v.database.maxConnections) -}}
+{{- fail "database.minIdleConnections is above database.maxConnections." -}}
+{{- end -}}
 {{- if and $v.secrets.existingSecret (or $v.secrets.bootstrapAdminApiKey $v.secrets.bootstrapSidecarApiKey $v.secrets.signingKey $v.secrets.sidecarToken $v.secrets.sidecarDatabaseUrl $v.database.url) -}}
 {{- fail "secrets.existingSecret names a Secret of yours: leave the other texts of secrets and database.url unset." -}}
 {{- end -}}

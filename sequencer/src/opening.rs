@@ -42,6 +42,7 @@ pub(crate) fn postgres_options(config: &Config, url: String) -> PostgresOptions 
     PostgresOptions {
         url,
         max_connections: config.max_db_connections,
+        min_connections: config.min_db_connections,
         acquire_timeout: Duration::from_millis(config.db_acquire_timeout_ms),
         idle_timeout: Duration::from_secs(config.db_idle_timeout_secs),
         max_lifetime: Duration::from_secs(config.db_max_lifetime_secs),
@@ -71,6 +72,7 @@ pub async fn open_store_for_audit(
             let options = PostgresOptions {
                 url,
                 max_connections: 2,
+                min_connections: 0,
                 acquire_timeout: patience,
                 idle_timeout: patience,
                 max_lifetime: Duration::MAX,

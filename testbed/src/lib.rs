@@ -9,6 +9,8 @@
 
 pub mod agent;
 pub mod alertmanager;
+pub mod chart;
+pub mod pod;
 pub mod postgres;
 pub mod program;
 pub mod prometheus;

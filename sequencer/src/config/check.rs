@@ -29,7 +29,11 @@ impl Config {
             );
         }
         let at_least = [
-            ("MAX_DB_CONNECTIONS", u64::from(self.max_db_connections), 1),
+            (
+                "MAX_DB_CONNECTIONS",
+                self.max_db_connections.into(),
+                self.min_db_connections.max(1).into(),
+            ),
             ("MAX_CONNECTIONS", u64::from(self.max_connections), 1),
             ("MAX_EVENTS_PER_BATCH", u64::from(self.max_events_per_batch), 1),
             ("QUEUE_MAX_EVENTS", self.queue_max_events.into(), self.max_events_per_batch.into()),

@@ -53,6 +53,9 @@ pub struct Config {
     /// Connections to the store.
     #[arg(long, env = "MAX_DB_CONNECTIONS", default_value_t = 10, help_heading = "Store")]
     pub max_db_connections: u32,
+    /// Connections to PostgreSQL that are opened before they are needed, and kept.
+    #[arg(long, env = "MIN_DB_CONNECTIONS", default_value_t = 0, help_heading = "Store")]
+    pub min_db_connections: u32,
     /// Longest wait for a store connection, in milliseconds.
     #[arg(long, env = "DB_ACQUIRE_TIMEOUT_MS", default_value_t = 5_000, help_heading = "Store")]
     pub db_acquire_timeout_ms: u64,

@@ -39,6 +39,12 @@ async fn overloaded() -> (TestApp, Behind, tokio::task::JoinSet<u16>) {
     (app, blocker, waiting)
 }
 
+/// Seconds that an answer asks to wait; 0 when it does not.
+fn retry_after(answer: &str) -> u32 {
+    let line = answer.lines().find_map(|line| line.strip_prefix("retry-after: "));
+    line.map_or(0, |seconds| seconds.parse().unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn overload_is_answered_before_the_body_is_read() {
     let (app, mut blocker, waiting) = overloaded().await;
@@ -52,7 +58,9 @@ async fn overload_is_answered_before_the_body_is_read() {
     small.send(post_head("content-length: 900\r\n")).await;
     let answer = small.read_until("}}").await;
     assert_eq!(status(&answer), 503, "{answer}");
-    assert!(answer.contains("OVERLOADED") && answer.contains("retry-after: 1\r\n"), "{answer}");
+    assert!(answer.contains("OVERLOADED"), "{answer}");
+    // It follows from the rate seen, and a machine that was slow to bring the ten in has seen none.
+    assert!((1..=30).contains(&retry_after(&answer)), "{answer}");
     assert!(!answer.contains("connection: close"), "{answer}");
     let mut large = Connection::open(&app.client).await;
     large.send(post_head("content-length: 5000000\r\n")).await;

@@ -46,6 +46,7 @@ async fn values_that_cannot_work_are_named() {
         (&["--database-url=sqlite://"], &["DATABASE_URL", "file"]),
         (&[&below_a_file], &["folder"]),
         (&["--max-db-connections=0"], &["MAX_DB_CONNECTIONS", "at least 1"]),
+        (&["--min-db-connections=11"], &["MAX_DB_CONNECTIONS is 10", "at least 11"]),
         (&["--queue-max-events=999"], &["QUEUE_MAX_EVENTS", "at least 1000"]),
         (&["--max-inflight-bytes=1000000"], &["MAX_INFLIGHT_BYTES"]),
         (&["--max-events-per-batch=0"], &["MAX_EVENTS_PER_BATCH"]),

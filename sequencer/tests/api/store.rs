@@ -52,6 +52,7 @@ async fn open_postgres(url: &str) -> Arc<dyn Store> {
     let options = PostgresOptions {
         url: url.to_owned(),
         max_connections: 4,
+        min_connections: 0,
         acquire_timeout: Duration::from_secs(20),
         idle_timeout: Duration::from_secs(60),
         max_lifetime: Duration::from_secs(600),

@@ -41,10 +41,10 @@ impl Cluster {
         Process::run(self.serve(), self.folder.path())
     }
 
-    /// A replica with this key of the sidecar.
-    pub(crate) fn start_with_sidecar_key(&self, key: &str) -> Process {
+    /// A replica with this setting.
+    pub(crate) fn start_with(&self, name: &str, value: &str) -> Process {
         let mut command = self.serve();
-        command.env("BOOTSTRAP_SIDECAR_API_KEY", key);
+        command.env(name, value);
         Process::run(command, self.folder.path())
     }
 

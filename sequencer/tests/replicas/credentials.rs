@@ -186,11 +186,11 @@ async fn a_new_key_of_the_sidecar_ends_the_old_one_everywhere() {
     const STORES: &str = "/api/v1/admin/stores?agents=false";
     let keys = ["old", "new"].map(|name| format!("ss_{name}{}", Uuid::new_v4().simple()));
     let cluster = Cluster::new().await;
-    let first = cluster.start_with_sidecar_key(&keys[0]);
+    let first = cluster.start_with("BOOTSTRAP_SIDECAR_API_KEY", &keys[0]);
     let (old, new) = (first.client.with_key(&keys[0]), first.client.with_key(&keys[1]));
     old.get(STORES).await.ok();
     new.get(STORES).await.refused("INVALID_API_KEY");
-    let second = cluster.start_with_sidecar_key(&keys[1]);
+    let second = cluster.start_with("BOOTSTRAP_SIDECAR_API_KEY", &keys[1]);
     let began = Instant::now();
     eventually(REVOKED, || async { (old.get(STORES).await.status == 401).then_some(()) }).await;
     eventually(REVOKED, || async { (new.get(STORES).await.status == 200).then_some(()) }).await;

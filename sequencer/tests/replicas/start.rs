@@ -1,5 +1,8 @@
-//! Starting together on an empty database.
+//! Starting together on an empty database, and what a start opens.
 
+use std::time::Duration;
+
+use crate::answer::eventually;
 use crate::cluster::{Cluster, no_deadlock, registered};
 use crate::process::Process;
 
@@ -31,4 +34,15 @@ async fn one_sequencer(replicas: &[Process]) {
         assert_eq!(receipts[0].sequence_number, place as u64 + 1);
     }
     assert!(seen.iter().all(|info| *info == seen[0]), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_opened_before_they_are_needed() {
+    let cluster = Cluster::new().await;
+    let replica = cluster.start_with("MIN_DB_CONNECTIONS", "5");
+    eventually(Duration::from_secs(20), || async {
+        let pool = &replica.client.get("/ready").await.ok()["pool"];
+        (pool["active"].as_u64()? + pool["idle"].as_u64()? >= 5).then_some(())
+    })
+    .await;
 }

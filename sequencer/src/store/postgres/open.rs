@@ -51,6 +51,8 @@ pub struct PostgresOptions {
     pub url: String,
     /// Connections, the committer's own among them.
     pub max_connections: u32,
+    /// Connections that are opened before they are needed and kept, the committer's among them.
+    pub min_connections: u32,
     /// Longest wait for a connection of the pool.
     pub acquire_timeout: Duration,
     /// A connection of the pool that nobody used for so long is closed.
@@ -80,7 +82,18 @@ impl PostgresStore {
             .await
             .context("the store is damaged; run `sequencer verify` and restore a backup")?;
         let _ = connection.close().await;
-        Ok(Self::over(connect, options, metrics))
+        let store = Self::over(connect, options, metrics);
+        store.open_least().await;
+        Ok(store)
+    }
+
+    /// Opens the connections that are there before they are needed: a lazy pool keeps that many,
+    /// but opens the first of them only when it is asked. What fails is opened by need.
+    async fn open_least(&self) {
+        let mut held = Vec::new();
+        for _ in 0..self.pool.options().get_min_connections() {
+            held.extend(self.pool.acquire().await.ok());
+        }
     }
 
     /// Opens a store to audit it, damaged or not, without changing it. What a start would refuse
@@ -109,6 +122,7 @@ impl PostgresStore {
         let timeout = options.statement_timeout;
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections.saturating_sub(1).max(1))
+            .min_connections(options.min_connections.saturating_sub(1))
             .acquire_timeout(options.acquire_timeout)
             .idle_timeout(options.idle_timeout)
             .max_lifetime(options.max_lifetime)

@@ -55,6 +55,7 @@ async fn the_server_is_believed_by_its_certificate_only() {
         let options = PostgresOptions {
             url: format!("postgres://postgres:s3cret@{host}:{port}/postgres?{root}"),
             max_connections: 2,
+            min_connections: 0,
             acquire_timeout: Duration::from_secs(20),
             idle_timeout: Duration::from_secs(60),
             max_lifetime: Duration::from_secs(600),
