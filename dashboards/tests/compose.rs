@@ -47,7 +47,8 @@ fn what_they_mount_is_there_and_what_they_run_has_a_version() {
                 assert!(file != FILES[0] && read(FILES[0]).contains(name), "{name}: no image");
             }
             let mounts = service["volumes"].as_array().into_iter().flatten();
-            for mount in mounts.map(|one| one.as_str().unwrap()).filter(|one| one.starts_with('.')) {
+            for mount in mounts.map(|one| one.as_str().unwrap()).filter(|one| one.starts_with('.'))
+            {
                 let (from, read_only) = (mount.split(':').next().unwrap(), mount.ends_with(":ro"));
                 assert!(root().join(from).is_dir() && read_only, "{name}: {mount}");
             }
@@ -87,7 +88,8 @@ fn the_script_makes_the_secrets_of_the_stack() {
     let stack: Value = serde_saphyr::from_str(&read("compose.stack.yaml")).unwrap();
     let mut files = BTreeSet::from(["data/compose/grafana.env"]);
     for service in stack["services"].as_object().unwrap().values() {
-        files.extend(service["env_file"].as_array().into_iter().flatten().filter_map(Value::as_str));
+        files
+            .extend(service["env_file"].as_array().into_iter().flatten().filter_map(Value::as_str));
     }
     let written = |file: &str| std::fs::read_to_string(copy.path().join(file)).unwrap();
     let first: Vec<String> = files.iter().map(|file| written(file)).collect();

@@ -171,6 +171,9 @@ OTEL_EXPORTER_OTLP_HEADERS: {{ . | quote }}
 {{- if eq $texts.BOOTSTRAP_ADMIN_API_KEY $texts.BOOTSTRAP_SIDECAR_API_KEY -}}
 {{- fail "The sidecar's API key has to differ from the platform key: it may do less." -}}
 {{- end -}}
+{{- if and (hasPrefix "ss_development_only_" $texts.BOOTSTRAP_ADMIN_API_KEY) (or $v.ingress.enabled (ne $v.service.type "ClusterIP") (include "sequencer.given" (list . "DATABASE_URL")) $v.database.url) -}}
+{{- fail "The platform key of dev-values.yaml is one that everybody knows: set another before the API is reached from outside the cluster, or keeps its log in a database of yours." -}}
+{{- end -}}
 {{- if not (regexMatch "^([0-9a-fA-F]{64}|[A-Za-z0-9+/_-]{43}=?)$" $texts.VES_SEQUENCER_SIGNING_KEY) -}}
 {{- fail "VES_SEQUENCER_SIGNING_KEY, secrets.signingKey, has to be 32 bytes as 64 hex digits, as in: openssl rand -hex 32" -}}
 {{- end -}}

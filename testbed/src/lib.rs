@@ -10,6 +10,9 @@
 pub mod agent;
 pub mod alertmanager;
 pub mod chart;
+pub mod clock;
+pub mod control_group;
+pub mod disk;
 pub mod pod;
 pub mod postgres;
 pub mod program;

@@ -1,8 +1,6 @@
 //! Drills: a real fault on the real components, and what people on call would see and do.
 
-mod clock;
 mod configuration;
-pub mod disk;
 pub mod faults;
 pub mod load;
 pub mod run;

@@ -6,7 +6,7 @@ pub enum Store {
     /// The embedded store.
     Embedded,
     /// The embedded store on a disk of so many MiB, which needs root.
-    SmallDisk(u32),
+    SmallDisk(u64),
     /// A PostgreSQL of the drill's own.
     Postgres,
     /// The same with a standby.

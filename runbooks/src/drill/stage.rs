@@ -1,6 +1,7 @@
 //! The real components of one drill, and the load on them.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -8,6 +9,8 @@ use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 use testbed::alertmanager::Alertmanager;
+use testbed::clock::Clock;
+use testbed::disk::SmallDisk;
 use testbed::postgres::Postgres;
 use testbed::program::{free_port, program};
 use testbed::prometheus::Prometheus;
@@ -16,7 +19,6 @@ use testbed::stack::{ADMIN_KEY, SIDECAR_KEY, Sequencer, Sidecar, sqlite_url};
 use testbed::tls::certificate;
 
 use super::configuration::{scrape_config, start_alertmanager, write_rules};
-use super::disk::{self, SmallDisk};
 use super::load::Load;
 use super::setting::{Setting, Store};
 use crate::shell::Variables;
@@ -60,6 +62,8 @@ pub struct Stage {
     pub postgres: Option<(Postgres, Option<Postgres>)>,
     /// The small disk, if events are on one.
     pub disk: Option<SmallDisk>,
+    /// The sequencer's clock, if it can be set.
+    pub clock: Option<Clock>,
     /// Where the events are.
     pub database_url: String,
     /// The key that the sidecar shows.
@@ -82,9 +86,11 @@ impl Stage {
             std::fs::create_dir(folder.path().join(name))?;
         }
         let (disk, postgres, database_url) = store(setting, folder.path()).await?;
+        let clock = setting.clock.then(|| Clock::in_folder(folder.path()));
         let mut sequencers = Vec::new();
         for _ in 0..setting.sequencers {
-            sequencers.push(Some(serve(&setting, folder.path(), &database_url, &[], None)));
+            let command = serve(&setting, folder.path(), &database_url, &[], None);
+            sequencers.push(Some(run(command, clock.as_ref())));
         }
         let ports: Vec<(u16, u16)> =
             sequencers.iter().flatten().map(|s| (s.port(), s.operations_port())).collect();
@@ -109,6 +115,7 @@ impl Stage {
             receiver,
             postgres,
             disk,
+            clock,
             database_url,
             sidecar_key: SIDECAR_KEY.to_owned(),
             http,
@@ -189,7 +196,8 @@ impl Stage {
     pub fn start_sequencer(&mut self, place: usize, flags: &[&str]) {
         let ports = Some(self.ports[place]);
         let (setting, folder) = (self.setting, self.folder.path());
-        self.sequencers[place] = Some(serve(&setting, folder, &self.database_url, flags, ports));
+        let command = serve(&setting, folder, &self.database_url, flags, ports);
+        self.sequencers[place] = Some(run(command, self.clock.as_ref()));
     }
 
     /// Stops a sequencer in order and starts it with more flags.
@@ -311,7 +319,7 @@ async fn store(
     match setting.store {
         Store::Embedded => Ok((None, None, sqlite_url(&folder.join("store")))),
         Store::SmallDisk(mib) => {
-            let disk = SmallDisk::mount(&folder.join("store"), mib)?;
+            let disk = SmallDisk::mount_on(&folder.join("store"), mib);
             let url = sqlite_url(disk.path());
             Ok((Some(disk), None, url))
         }
@@ -331,14 +339,17 @@ fn serve(
     database_url: &str,
     flags: &[&str],
     ports: Option<(u16, u16)>,
-) -> Sequencer {
+) -> Command {
     let ports = ports.map(|(api, ops)| [format!("--port={api}"), format!("--ops-port={ops}")]);
     let ports: Vec<&str> = ports.iter().flatten().map(String::as_str).collect();
     let all = joined(&[setting.sequencer, &ports, flags]);
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    let mut command = Sequencer::command(database_url, &folder.join("data"), &all);
-    if setting.clock {
-        super::clock::can_be_set(&mut command, folder);
+    Sequencer::command(database_url, &folder.join("data"), &all)
+}
+
+fn run(mut command: Command, clock: Option<&Clock>) -> Sequencer {
+    if let Some(clock) = clock {
+        clock.show(&mut command);
     }
     Sequencer::run(command)
 }
@@ -346,5 +357,5 @@ fn serve(
 /// Whether this user may mount disks and make control groups.
 #[must_use]
 pub fn is_root() -> bool {
-    disk::is_root()
+    rustix::process::geteuid().is_root()
 }

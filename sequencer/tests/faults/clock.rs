@@ -1,11 +1,12 @@
 //! A clock that is set while the sequencer runs: a day forward, a day back, and at rest again.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
+use testbed::clock::Clock;
 
 use crate::agent::Agent;
 use crate::answer::eventually;
@@ -23,8 +24,8 @@ const REVOKE: &str = "/api/v1/agents/keys/revoke";
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_jumps_turns_no_time_back_and_hangs_nothing() {
     let folder = TempDir::new().unwrap();
-    let clock = Clock::new(folder.path());
-    let mut process = clock.start(folder.path());
+    let clock = Clock::in_folder(folder.path());
+    let mut process = start(folder.path(), &clock);
     let mut load = Load::new(&process.client).await;
     // Alone in its stream, with a key for the next hour.
     let short = Agent::new();
@@ -34,7 +35,7 @@ async fn a_clock_that_jumps_turns_no_time_back_and_hangs_nothing() {
     for days in [0, 1, 0, -1, 2, 0] {
         let running = load.begin(&process.client);
         tokio::time::sleep(Duration::from_millis(100)).await;
-        clock.set(days);
+        clock.set(days * DAY_SECONDS);
         works(&process.client, &mut load).await;
         load.end(running).await;
         sealed(&process.client, &load).await;
@@ -44,7 +45,7 @@ async fn a_clock_that_jumps_turns_no_time_back_and_hangs_nothing() {
         load.check(&process.client, true).await;
         process.signal(Signal::TERM);
         assert_eq!(process.wait().code(), Some(0));
-        process = clock.start(folder.path());
+        process = start(folder.path(), &clock);
     }
     works(&process.client, &mut load).await;
     sealed(&process.client, &load).await;
@@ -116,45 +117,8 @@ fn in_an_hour() -> String {
     ves::Timestamp::from_micros(micros + 3_600_000_000).to_string()
 }
 
-/// A clock of the process that the test sets.
-struct Clock {
-    library: PathBuf,
-    /// Holds the distance to the real time.
-    file: PathBuf,
-}
-
-impl Clock {
-    fn new(folder: &Path) -> Self {
-        let clock = Self { library: library(), file: folder.join("clock") };
-        clock.set(0);
-        clock
-    }
-
-    fn start(&self, folder: &Path) -> Process {
-        let mut serve = command(folder, &[]);
-        serve
-            .env("LD_PRELOAD", &self.library)
-            .env("FAKETIME_TIMESTAMP_FILE", &self.file)
-            .env("FAKETIME_NO_CACHE", "1")
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            .env("FAKETIME_DONT_RESET", "1");
-        Process::run(serve, folder)
-    }
-
-    /// Sets the clock so many days ahead of the real time.
-    fn set(&self, days: i64) {
-        let new = self.file.with_extension("new");
-        std::fs::write(&new, format!("{:+}", days * DAY_SECONDS)).unwrap();
-        // Replaced whole: the process reads it at any moment.
-        std::fs::rename(&new, &self.file).unwrap();
-    }
-}
-
-/// libfaketime, from `make tools` or from the system.
-fn library() -> PathBuf {
-    let name = "libfaketimeMT.so.1";
-    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/bin").join(name);
-    let of_system = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    let mut found = of_system.map(|entry| entry.path().join("faketime").join(name)).chain([ours]);
-    found.find(|file| file.is_file()).expect("libfaketime is missing; get it with `make tools`")
+fn start(folder: &Path, clock: &Clock) -> Process {
+    let mut serve = command(folder, &[]);
+    clock.show(&mut serve);
+    Process::run(serve, folder)
 }

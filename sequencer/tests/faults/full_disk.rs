@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Signal, geteuid};
 use tempfile::TempDir;
+use testbed::disk::SmallDisk;
 
 use crate::answer::eventually;
 use crate::load::Load;
@@ -196,42 +197,4 @@ fn give_away(folder: &Path) {
     if geteuid().is_root() {
         std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
     }
-}
-
-/// A disk of its own in memory; unmounted when dropped.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn mount(mib: u64) -> Self {
-        assert!(geteuid().is_root(), "this test mounts a disk and needs root");
-        let disk = Self(TempDir::new().unwrap());
-        let size = format!("size={mib}m,mode=0700");
-        mount(&["-t", "tmpfs", "-o", &size, "tmpfs"], disk.path());
-        disk
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Takes so many MiB of the disk, no more and no less.
-    fn fill(&self, mib: usize) {
-        std::fs::write(self.path().join("filler"), vec![0; mib << 20]).unwrap();
-    }
-
-    fn remount(&self, mode: &str) {
-        mount(&["-o", &format!("remount,{mode}")], self.path());
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
-
-fn mount(arguments: &[&str], at: &Path) {
-    let mounted = Command::new("mount").args(arguments).arg(at).output();
-    let output = mounted.expect("`mount` is missing (Debian: apt-get install mount)");
-    assert!(output.status.success(), "mount: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,21 +1,18 @@
 //! A disk that fills up, and a data folder that takes no writes.
 
-use std::fs::{OpenOptions, Permissions};
-use std::io::Write as _;
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
 
 use rustix::process::geteuid;
-use tempfile::TempDir;
+use testbed::disk::SmallDisk;
 
 use crate::stack::{Sequencer, Sidecar};
 use crate::watch::{FAIL, OK, QUICK, WARN, until};
 
 /// The user that owns nothing, to whom permissions mean something.
 const NOBODY: u32 = 65_534;
-const MIB: usize = 1 << 20;
 
 #[tokio::test]
 #[ignore = "needs root: make faults"]
@@ -32,10 +29,10 @@ async fn a_disk_that_fills_up_is_said_in_four_steps_and_good_again_when_emptied(
         (86, WARN, "filling: 8"),
         (0, OK, "free"),
     ] {
-        disk.fill(filled * MIB);
+        disk.fill(filled);
         until(&sidecar, "disk", status, words).await;
     }
-    disk.fill(98 * MIB);
+    disk.fill(98);
     until(&sidecar, "sequencer_ready", WARN, "disk_full").await;
     disk.fill(0);
     until(&sidecar, "sequencer_ready", OK, "traffic").await;
@@ -53,7 +50,7 @@ async fn a_read_only_data_folder_is_said_until_it_can_be_written() {
     until(&sidecar, "data_directory", FAIL, "read-only").await;
     disk.remount("rw");
     until(&sidecar, "data_directory", OK, "took a write").await;
-    disk.fill(64 * MIB);
+    disk.fill(64);
     until(&sidecar, "data_directory", FAIL, "no space").await;
     disk.fill(0);
     until(&sidecar, "data_directory", OK, "took a write").await;
@@ -116,48 +113,4 @@ fn watching(sequencer: &Sequencer, data: &Path, state: &Path, flags: &[&str]) ->
     let flags = [&QUICK[..], &[&data], flags].concat();
     let (url, operations) = (&sequencer.url, &sequencer.operations_url);
     Sidecar::start(state, url, operations, &flags)
-}
-
-/// A disk of its own in memory; unmounted when dropped.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn mount(mib: u32) -> Self {
-        assert!(geteuid().is_root(), "this test mounts a disk and needs root");
-        let disk = Self(tempfile::tempdir().unwrap());
-        let size = format!("size={mib}m,mode=0700");
-        mount(&["-t", "tmpfs", "-o", &size, "tmpfs"], disk.path());
-        disk
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Takes so many bytes of the disk, or as many as it has, without taking fewer meanwhile.
-    fn fill(&self, bytes: usize) {
-        let filler = self.path().join("filler");
-        let mut filler = OpenOptions::new().append(true).create(true).open(filler).unwrap();
-        let before = usize::try_from(filler.metadata().unwrap().len()).unwrap();
-        if bytes < before {
-            filler.set_len(bytes as u64).unwrap();
-        }
-        let _ = filler.write_all(&vec![0; bytes.saturating_sub(before)]);
-    }
-
-    fn remount(&self, mode: &str) {
-        mount(&["-o", &format!("remount,{mode}")], self.path());
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
-
-fn mount(arguments: &[&str], at: &Path) {
-    let mounted = Command::new("mount").args(arguments).arg(at).output();
-    let output = mounted.expect("`mount` is missing (Debian: apt-get install mount)");
-    assert!(output.status.success(), "mount: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,11 +1,11 @@
 //! Descriptors and memory near their limits, by the kernel's figures and by the sequencer's own.
 
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use rustix::process::geteuid;
+use testbed::control_group::ControlGroup;
 
 use crate::stack::{Sequencer, Sidecar};
 use crate::watch::{FAIL, OK, QUICK, WARN, until};
@@ -51,23 +51,35 @@ async fn descriptors_of_a_process_that_cannot_be_seen_are_those_it_names_itself(
 async fn memory_near_the_limit_of_the_control_group_is_said_until_it_is_raised() {
     let folder = tempfile::tempdir().unwrap();
     let sequencer = Sequencer::start(folder.path(), &[]);
-    let group = ControlGroup::around(&sequencer);
-    group.limit(4 << 30);
+    let group = ControlGroup::around(sequencer.running.id());
+    use_some(&sequencer, &group);
     let sidecar = start(&sequencer, folder.path(), &[]);
     until(&sidecar, "memory", OK, "in its control group").await;
-    assert!(group.used() > MIB, "{}", group.used());
     press(&sidecar, &group, 85, WARN).await;
     until(&sidecar, "memory", WARN, "limit of this check is 80.0 %").await;
     press(&sidecar, &group, 95, FAIL).await;
     until(&sidecar, "memory", FAIL, "limit of this check is 90.0 %").await;
-    group.limit(4 << 30);
+    group.release();
     until(&sidecar, "memory", OK, "in its control group").await;
+}
+
+/// Lets the process use some of what its new group counts.
+fn use_some(sequencer: &Sequencer, group: &ControlGroup) {
+    let url = format!("{}/metrics", sequencer.operations_url);
+    for _ in 0..400 {
+        let mut curl = Command::new("curl");
+        assert!(curl.args(["-sf", "-o", "/dev/null", &url]).status().unwrap().success());
+        if group.used() > 2 * MIB {
+            return;
+        }
+    }
+    panic!("{} bytes are used", group.used());
 }
 
 /// Keeps the limit so that this share of it is used, whatever is used, until that is shown.
 async fn press(sidecar: &Sidecar, group: &ControlGroup, percent: u64, status: f64) {
     for _ in 0..200 {
-        group.limit(group.used() * 100 / percent);
+        group.press(percent);
         if sidecar.sample("stateset_sidecar_check_status{check=\"memory\"}").await == Some(status) {
             return;
         }
@@ -110,73 +122,4 @@ fn fill_up(sequencer: &Sequencer, wanted: usize) -> Vec<TcpStream> {
         }
     }
     panic!("{} descriptors are open, not {wanted}", open());
-}
-
-/// A control group of the test's own with the sequencer in it; the process is moved back and the
-/// group removed when dropped.
-struct ControlGroup {
-    folder: PathBuf,
-    parent: PathBuf,
-    pid: u32,
-    limit: &'static str,
-    used: &'static str,
-}
-
-impl ControlGroup {
-    fn around(sequencer: &Sequencer) -> Self {
-        assert!(geteuid().is_root(), "this test makes a control group and needs root");
-        let membership = std::fs::read_to_string("/proc/self/cgroup").unwrap();
-        let path = |controller: &str| {
-            let line = membership.lines().find(|line| line.contains(controller));
-            line.and_then(|line| line.splitn(3, ':').nth(2)).map(|path| path.trim_matches('/'))
-        };
-        let (parent, limit, used) = match path(":memory:") {
-            Some(path) => (
-                Path::new("/sys/fs/cgroup/memory").join(path),
-                "memory.limit_in_bytes",
-                "memory.usage_in_bytes",
-            ),
-            None => (
-                Path::new("/sys/fs/cgroup").join(path("0::").unwrap()),
-                "memory.max",
-                "memory.current",
-            ),
-        };
-        let pid = sequencer.running.id();
-        let folder = parent.join(format!("sidecar-test-{pid}"));
-        std::fs::create_dir(&folder).unwrap();
-        let group = Self { folder, parent, pid, limit, used };
-        group.write(&group.folder, "cgroup.procs", &pid.to_string());
-        // What was charged before stays with the old group, so some is used here.
-        let url = format!("{}/metrics", sequencer.operations_url);
-        for _ in 0..400 {
-            let mut curl = Command::new("curl");
-            assert!(curl.args(["-sf", "-o", "/dev/null", &url]).status().unwrap().success());
-            if group.used() > 2 * MIB {
-                break;
-            }
-        }
-        group
-    }
-
-    fn limit(&self, bytes: u64) {
-        self.write(&self.folder, self.limit, &bytes.to_string());
-    }
-
-    fn used(&self) -> u64 {
-        let text = std::fs::read_to_string(self.folder.join(self.used)).unwrap();
-        text.trim().parse().unwrap()
-    }
-
-    fn write(&self, folder: &Path, name: &str, text: &str) {
-        let file = folder.join(name);
-        std::fs::write(&file, text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    }
-}
-
-impl Drop for ControlGroup {
-    fn drop(&mut self) {
-        let _ = std::fs::write(self.parent.join("cgroup.procs"), self.pid.to_string());
-        let _ = std::fs::remove_dir(&self.folder);
-    }
 }

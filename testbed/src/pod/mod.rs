@@ -288,7 +288,8 @@ impl Container<'_> {
             let inside = port.parse().unwrap_or_else(|_| panic!("{text} ends with no port"));
             let own = || self.pod.port(inside).filter(|_| host == "127.0.0.1");
             let port = cluster.service(host, inside).or_else(own);
-            return format!("http://127.0.0.1:{}", port.unwrap_or_else(|| panic!("{text}: where?")));
+            let port = port.unwrap_or_else(|| panic!("{text} leads to no pod"));
+            return format!("http://127.0.0.1:{port}");
         }
         let (scheme, path) =
             text.strip_prefix("sqlite://").map_or(("", text), |path| ("sqlite://", path));

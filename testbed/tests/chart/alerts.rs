@@ -80,11 +80,9 @@ fn boards_are(documents: &[Value], written: &Path, overrides: &Value) {
         for (file, text) in map["data"].as_object().unwrap() {
             let text = text.as_str().unwrap();
             assert!(text.len() < LARGEST_BOARD, "{file}: {} bytes", text.len());
-            let [ours, theirs] = [
-                serde_json::from_str::<Value>(text).unwrap(),
-                read(&written.join(file)),
-            ]
-            .map(rounded);
+            let [ours, theirs] =
+                [serde_json::from_str::<Value>(text).unwrap(), read(&written.join(file))]
+                    .map(rounded);
             assert!(ours == theirs, "{overrides}: {file}: {}", first_difference(&ours, &theirs));
             boards += 1;
         }

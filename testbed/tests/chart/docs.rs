@@ -109,8 +109,9 @@ fn values_are_there() {
             for key in keys {
                 // What the user names is not there before: `alerts.NAME`, `dashboards.labels.team`.
                 let is_open = value.as_object().is_some_and(serde_json::Map::is_empty);
-                value = value.get(key).unwrap_or(&Value::Null);
-                assert!(is_open || !value.is_null(), "{name}: {path} is no value of the chart");
+                let next = value.get(key);
+                assert!(is_open || next.is_some(), "{name}: {path} is no value of the chart");
+                value = next.unwrap_or(&Value::Null);
             }
             seen += 1;
         }
@@ -134,7 +135,7 @@ fn flags_of_the_programs_are_there() {
     for (name, texts) in pages() {
         for line in found(&call, &texts) {
             let words: Vec<&str> = line.split_whitespace().collect();
-            let bare = words.iter().take(2).take_while(|word| !word.starts_with('-'));
+            let bare = words.iter().take_while(|word| !word.starts_with('-'));
             let help = flags(&bare.copied().collect::<Vec<_>>());
             for flag in words.iter().filter_map(|word| word.strip_prefix("--")) {
                 let flag = flag.split('=').next().unwrap().trim_end_matches(['.', ',']);
@@ -160,5 +161,5 @@ fn blocks_are_of_a_shell() {
             seen += 1;
         }
     }
-    assert!(seen > 10, "{seen} blocks");
+    assert!(seen >= 8, "{seen} blocks");
 }

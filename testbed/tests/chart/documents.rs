@@ -81,9 +81,9 @@ fn again<T: DeserializeOwned + Serialize>(document: &Value) -> Result<(), String
 /// Where a value is not in the other.
 fn difference(value: &Value, other: &Value) -> Option<String> {
     match (value, other) {
-        (Value::Object(members), Value::Object(_)) => members
-            .iter()
-            .find_map(|(key, value)| difference(value, &other[key]).map(|at| format!("{key}.{at}"))),
+        (Value::Object(members), Value::Object(_)) => members.iter().find_map(|(key, value)| {
+            difference(value, &other[key]).map(|at| format!("{key}.{at}"))
+        }),
         (Value::Array(items), Value::Array(others)) if items.len() == others.len() => {
             let pairs = items.iter().zip(others).enumerate();
             pairs.into_iter().find_map(|(place, (value, other))| {

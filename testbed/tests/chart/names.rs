@@ -42,9 +42,9 @@ fn every_variable_is_a_setting_of_its_program() {
             let Some(pod) = pod(document) else { continue };
             for container in containers(pod) {
                 let command = command(container);
-                let ours = command.first().is_some_and(|name| {
-                    ["sequencer", "sidecar", "loadgen"].contains(name)
-                });
+                let ours = command
+                    .first()
+                    .is_some_and(|name| ["sequencer", "sidecar", "loadgen"].contains(name));
                 if !ours {
                     continue;
                 }
