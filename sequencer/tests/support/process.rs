@@ -1,22 +1,16 @@
 //! The sequencer as a child process; killed when dropped.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use testbed::program::Running;
 
 use crate::client::{Client, connections};
 
-/// Longest wait for a start or an end.
-const LIMIT: Duration = Duration::from_secs(20);
-
 /// A running sequencer.
 pub(crate) struct Process {
-    child: Child,
+    running: Running,
     pub(crate) client: Client,
     /// The same client of the operations port.
     #[allow(dead_code, reason = "not every test binary asks it")]
@@ -64,68 +58,31 @@ impl Process {
     }
 
     /// Starts a command and waits until it serves.
-    pub(crate) fn run(mut command: Command, folder: &Path) -> Self {
-        let mut child = command.spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
-        let (sender, lines) = mpsc::channel();
-        // Reads to the end, or the child would block on a full pipe.
-        std::thread::spawn(move || {
-            for line in log.lines().map_while(Result::ok) {
-                let _ = sender.send(line);
-            }
-        });
-        let deadline = Instant::now() + LIMIT;
-        let mut seen = Vec::new();
-        let (api, operations) = loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(line) = lines.recv_timeout(left) else {
-                let _ = child.kill();
-                panic!("it does not serve: {seen:?}");
-            };
-            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-            if entry["message"] == "serving" {
-                let at = |port: &str| format!("http://{}", entry[port].as_str().unwrap());
-                break (at("api"), at("operations"));
-            }
-            seen.push(line);
-        };
+    pub(crate) fn run(command: Command, folder: &Path) -> Self {
+        let (running, serving) = Running::start(command);
+        let at = |port: &str| format!("http://{}", serving[port].as_str().unwrap());
         let key = std::fs::read_to_string(folder.join("bootstrap.key")).unwrap();
-        let client = Client { base: api, key, http: connections() };
-        let operations = Client { base: operations, ..client.clone() };
-        Self { child, client, operations }
+        let client = Client { base: at("api"), key, http: connections() };
+        let operations = Client { base: at("operations"), ..client.clone() };
+        Self { running, client, operations }
     }
 
     /// kill -9.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub(crate) fn kill(self) {
+        self.running.kill();
     }
 
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.running.id()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        send(self.id(), signal);
+        self.running.signal(signal);
     }
 
     /// Waits for the end.
-    pub(crate) fn wait(mut self) -> ExitStatus {
-        let deadline = Instant::now() + LIMIT;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "it does not end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    pub(crate) fn wait(self) -> ExitStatus {
+        self.running.wait()
     }
 }
 
