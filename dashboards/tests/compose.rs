@@ -75,8 +75,8 @@ fn the_stack_runs_what_the_dockerfile_builds() {
     assert_eq!(built, BTreeSet::from(["loadgen", "sequencer", "sidecar"]));
 }
 
-/// The script makes every file of variables that the stack reads, each secret a new one, and what is
-/// there it leaves.
+/// The script makes every file of variables that the stack reads, each secret a new one, and leaves
+/// what is there.
 #[test]
 fn the_script_makes_the_secrets_of_the_stack() {
     let copy = tempfile::tempdir().unwrap();

@@ -130,8 +130,8 @@ fn the_default_is_what_is_generated() {
 #[test]
 fn an_override_changes_rule_and_board_as_the_commands_do() {
     for overrides in [
-        json!({"SequencerHighLatency":
-            {"threshold": "2.5", "for": "10m", "severity": "critical", "labels": {"team": "events"}}}),
+        json!({"SequencerHighLatency": {"threshold": "2.5", "for": "10m", "severity": "critical",
+            "labels": {"team": "events"}}}),
         json!({"SequencerLowThroughput": {"enabled": true, "threshold": "12.5"},
             "SequencerDiskFilling": {"enabled": false}}),
         json!({"SequencerDiskFilling": {"threshold": "0.8", "severity": "warning"},

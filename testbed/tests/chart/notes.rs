@@ -28,7 +28,8 @@ fn the_notes_say_what_to_do_next() {
     std::fs::copy(notes, chart.path().join("NOTES.source")).unwrap();
     std::fs::write(
         chart.path().join("templates/notes.yaml"),
-        "kind: Notes\nmetadata: {name: notes}\ntext: {{ tpl (.Files.Get \"NOTES.source\") . | quote }}\n",
+        "kind: Notes\nmetadata: {name: notes}\n\
+         text: {{ tpl (.Files.Get \"NOTES.source\") . | quote }}\n",
     )
     .unwrap();
     let said = |file: &str| {

@@ -1,7 +1,8 @@
 //! What the pod of the chart would run, as processes from its rendered manifest: the probes pass,
-//! `helm test` passes, a drain under load loses nothing, the sidecar outlives the sequencer, and all
-//! of it ends within the grace period.
+//! `helm test` passes, a drain under load loses nothing, the sidecar outlives the sequencer, and
+//! all of it ends within the grace period.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "figures are shown when asked for")]
 
 mod load;
 
@@ -97,8 +98,7 @@ async fn live_and_drain(cluster: &Cluster) {
 }
 
 fn cluster(values: &str, database: Option<String>) -> Cluster {
-    let render =
-        Render::of(&[values]).set("drain.delaySeconds=2");
+    let render = Render::of(&[values]).set("drain.delaySeconds=2");
     // How full the disk of this machine is proves nothing of the chart.
     Cluster::new(render.set("minFreeDiskBytes=0").documents(), database)
 }

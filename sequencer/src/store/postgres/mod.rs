@@ -20,7 +20,7 @@ mod rows;
 mod writer;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use catalog::SequencerMetrics;
@@ -91,10 +91,14 @@ impl Store for PostgresStore {
 
     async fn close(&self) {
         self.writer.close().await;
-        self.pool.close().await;
+        // The pool waits for what it is connecting, which takes minutes while the server is away.
+        let _ = tokio::time::timeout(GOODBYE, self.pool.close()).await;
     }
 }
 
+/// Longest wait for the end of a connection: the commits are durable, and one that cannot say
+/// goodbye is dropped.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// `disk_full`: the server's disk has no room.
 const DISK_FULL: &str = "53100";
 /// `serialization_failure` and `deadlock_detected`: nothing was written, another try may do.

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::super::StoreError;
 use super::super::known::Known;
 use super::open::prepare_session;
-use super::store_error;
+use super::{GOODBYE, store_error};
 
 /// The writer connection behind a fair lock.
 pub(super) struct Writer {
@@ -78,8 +78,7 @@ impl Writer {
         let mut state = self.enter().await;
         state.closed = true;
         if let Some(connection) = state.connection.take() {
-            // The commits are durable; a connection that cannot say goodbye is dropped.
-            let _ = tokio::time::timeout(Duration::from_secs(1), connection.close()).await;
+            let _ = tokio::time::timeout(GOODBYE, connection.close()).await;
         }
     }
 }
