@@ -4,7 +4,7 @@
 #   scripts/tools.sh [actionlint] [alertmanager] [cargo-cyclonedx] [cargo-deny] [cargo-llvm-cov]
 #                    [check-jsonschema] [chromium] [grafana-schema] [hadolint] [helm]
 #                    [kubernetes-validate] [libfaketime] [llvm] [postgresql] [promtool]
-#                    [schemathesis]                                      (default: all)
+#                    [schemathesis]           (default: all but cargo-cyclonedx, which takes minutes)
 #
 # A tool on PATH that is new enough is used as it is. What was built or downloaded once is kept
 # in TOOLS_CACHE (default: ~/.cache/stateset-sequencer-tools), so that the next clone on the same
@@ -449,7 +449,7 @@ has_chromium() {
 if [ $# = 0 ]; then
     set -- promtool alertmanager postgresql libfaketime chromium grafana-schema check-jsonschema \
         helm kubernetes-validate hadolint actionlint llvm cargo-llvm-cov cargo-deny \
-        cargo-cyclonedx schemathesis
+        schemathesis
 fi
 for tool in "$@"; do
     case $tool in
