@@ -32,7 +32,8 @@ struct CountEvictions(catalog::IntCounter);
 impl<K, V> Lifecycle<K, V> for CountEvictions {
     type RequestState = ();
 
-    fn on_evict(&self, (): &mut Self::RequestState, _key: K, _value: V) {
+    // `on_evict` is called for a value that a newer one replaces, too.
+    fn before_evict(&self, (): &mut Self::RequestState, _key: &K, _value: &mut V) {
         self.0.inc();
     }
 }
@@ -97,5 +98,26 @@ impl<K: Eq + Hash + Clone, V: Clone> LookupCache<K, V> {
     /// Brings the gauge up to date, for a scrape.
     pub(super) fn sample(&self) {
         self.metrics.entries.set(i64::try_from(self.entries.len()).unwrap_or(i64::MAX));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_eviction_is_one_for_room_and_no_refreshed_answer() {
+        let cache = crate::server::metrics("sqlite").api_key_cache.clone();
+        let entries = LookupCache::new(8, cache.clone(), Duration::from_secs(1));
+        for _ in 0..100 {
+            let found = entries.get_within(&1, Duration::ZERO, async { Ok(Some(1)) }).await;
+            assert!(found.is_ok_and(|value| value == Some(1)));
+        }
+        assert_eq!((cache.misses.get(), cache.evictions.get()), (100, 0));
+        for key in 0..100 {
+            assert!(entries.get(&key, async { Ok(Some(key)) }).await.is_ok());
+        }
+        let kept = u64::try_from(entries.entries.len()).unwrap_or_default();
+        assert!(kept <= 8 && cache.evictions.get() == 100 - kept, "{}", cache.evictions.get());
     }
 }

@@ -7,6 +7,7 @@ mod alerts;
 mod cases;
 mod docs;
 mod documents;
+mod install;
 mod names;
 mod notes;
 mod operator;
