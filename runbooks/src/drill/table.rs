@@ -249,7 +249,7 @@ fn machine() -> Vec<Drill> {
         SidecarChecksStale: "checks are set to run every ten minutes", CONFIGURED, EMBEDDED
             => Box::new(Reconfigured { sequencer: &[], sidecar: &["--check-interval-secs=600"] });
         SequencerMemoryPressure: "the memory limit is lowered to what is used",
-            Ends::Harness("it is raised"), EMBEDDED.fast() => Box::<MemoryShort>::default();
+            Ends::Harness("it is raised"), POSTGRES.fast() => Box::<MemoryShort>::default();
         SequencerTlsCertificateExpiring: "a certificate with 10 days left",
             Ends::Harness("it is renewed"),
             Setting { certificate_days: Some(300), ..EMBEDDED.fast() }
