@@ -41,6 +41,8 @@ impl ControlGroup {
         });
         let group = Self { folder, parent, id, limit, used };
         group.limit(MUCH);
+        // Whoever meets the limit waits for a higher one and is not killed. Version 1 only.
+        let _ = std::fs::write(group.folder.join("memory.oom_control"), "1");
         group.write("cgroup.procs", &id.to_string());
         group
     }

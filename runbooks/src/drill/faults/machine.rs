@@ -122,16 +122,18 @@ impl Fault for CertificateEnds {
     }
 }
 
-/// What a process used before stays with its old group: lets it use some in the new one.
-async fn use_some(stage: &Stage, group: &ControlGroup) -> anyhow::Result<()> {
-    let metrics = format!("{}/metrics", stage.sequencer(0)?.operations_url);
-    for _ in 0..1_000 {
-        if group.used() > 2 << 20 {
-            return Ok(());
+/// What a process used before stays with its old group: waits until it uses the new one, and no
+/// more with every second.
+async fn settle(group: &ControlGroup) {
+    let mut before = 0;
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let used = group.used();
+        if used > 0 && used <= before + before / 20 {
+            return;
         }
-        stage.http.get(&metrics).send().await?.bytes().await?;
+        before = used;
     }
-    anyhow::bail!("the sequencer uses {} bytes only", group.used())
 }
 
 /// A memory limit that is nearly used up.
@@ -146,12 +148,12 @@ impl Fault for MemoryShort {
     async fn begin(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
         let group = Arc::new(ControlGroup::around(stage.sequencer(0)?.running.id()));
         self.group = Some(Arc::clone(&group));
-        use_some(stage, &group).await?;
+        settle(&group).await;
         // The kernel gives pages back under a limit, so the limit follows.
         self.pressing = Some(tokio::spawn(async move {
             loop {
                 group.press(95);
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }));
         Ok(())
