@@ -25,13 +25,17 @@ PROFILE ?= smoke
 WHAT ?=
 # The alert that `make drill` is about; unset: all.
 ALERT ?=
-# The HTTP suite runs over the embedded store, and once more over PostgreSQL: without what is about
-# one driver, or starts a PostgreSQL of its own anyway. The workspace's features are those of the
-# first run, so nothing is compiled twice. With ARGS, only what they select is run, once.
-OVER_POSTGRES := SEQUENCER_TEST_STORE=postgres
-API_TESTS := --workspace --test api -- --skip embedded:: --skip store:: --skip replicas::
+# Parts of the tests run a second time under other conditions. They are chosen by a runner and not
+# by --test, so that nothing is compiled twice (scripts/only.sh).
+HOST := $(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+RUN_ONLY = CARGO_TARGET_$(HOST)_RUNNER=$(CURDIR)/scripts/only.sh ONLY=
+# The HTTP suite over PostgreSQL: without what is about one driver, or starts a PostgreSQL of its own
+# anyway. With ARGS, only what they select is run, once.
+OVER_POSTGRES = SEQUENCER_TEST_STORE=postgres $(RUN_ONLY)api
+API_TESTS := --workspace --tests -- --skip embedded:: --skip store:: --skip replicas::
 # What only root may do to a sidecar: disks and control groups of the tests' own. Less than a minute.
-ROOT_TESTS := --workspace --test checks --test harm -- --ignored --test-threads=1
+AS_ROOT = $(RUN_ONLY)"checks harm"
+ROOT_TESTS := --workspace --tests -- --ignored --test-threads=1
 # Images: one for each of these programs, below REGISTRY where that is set.
 IMAGES := sequencer sidecar loadgen
 REGISTRY ?=
@@ -198,7 +202,8 @@ coverage: tools-test tools-coverage ## Run all tests and print the lines they re
 	export CARGO_LLVM_COV_TARGET_DIR=$(CI_TARGET) CARGO_INCREMENTAL=0; \
 	    cargo llvm-cov clean --workspace; \
 	    scripts/once-more.sh $(LLVM_COV_TESTS) --workspace; \
-	    if [ "$$(id -u)" = 0 ]; then scripts/once-more.sh $(LLVM_COV_TESTS) $(ROOT_TESTS); fi; \
+	    if [ "$$(id -u)" = 0 ]; then \
+	        $(AS_ROOT) scripts/once-more.sh $(LLVM_COV_TESTS) $(ROOT_TESTS); fi; \
 	    $(OVER_POSTGRES) scripts/once-more.sh $(LLVM_COV_TESTS) $(API_TESTS); \
 	    cargo llvm-cov report --fail-under-lines $(COVERAGE_MIN_LINES_PERCENT)
 	CARGO_TARGET_DIR=$(CI_TARGET) CARGO_INCREMENTAL=0 LLVM_PROFILE_FILE=/dev/null \
