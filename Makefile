@@ -27,7 +27,7 @@ WHAT ?=
 ALERT ?=
 # Parts of the tests run a second time under other conditions. They are chosen by a runner and not
 # by --test, so that nothing is compiled twice (scripts/only.sh).
-HOST := $(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+HOST = $(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
 RUN_ONLY = CARGO_TARGET_$(HOST)_RUNNER=$(CURDIR)/scripts/only.sh ONLY=
 # The HTTP suite over PostgreSQL: without what is about one driver, or starts a PostgreSQL of its own
 # anyway. With ARGS, only what they select is run, once.
