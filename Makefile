@@ -315,7 +315,7 @@ deps:
 	cargo fetch --locked
 # What several writers, readers and replicas do to each other at once.
 test-race: tools-test
-	cargo test --locked --workspace --test api --test replicas -- concurrent replicas
+	$(RUN_ONLY)"api replicas" cargo test --locked --workspace --tests -- concurrent replicas
 
 # Parts of the above, not listed by help.
 

@@ -88,11 +88,13 @@ impl PostgresStore {
     }
 
     /// Opens the connections that are there before they are needed: a lazy pool keeps that many,
-    /// but opens the first of them only when it is asked. What fails is opened by need.
+    /// but opens the first of them only when it is asked. Ends with one that fails, or each of
+    /// the others would wait as long.
     async fn open_least(&self) {
         let mut held = Vec::new();
         for _ in 0..self.pool.options().get_min_connections() {
-            held.extend(self.pool.acquire().await.ok());
+            let Ok(connection) = self.pool.acquire().await else { return };
+            held.push(connection);
         }
     }
 
