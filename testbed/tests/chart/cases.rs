@@ -1,5 +1,7 @@
 //! The values that the chart is rendered with, and what is read from a rendering.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 use testbed::chart::{Render, folder};
 
@@ -18,6 +20,10 @@ pub(crate) fn files() -> Vec<String> {
     files.sort();
     files
 }
+
+/// The renderings that most tests look at, made once: of the Kubernetes whose types the tests know.
+pub(crate) static RENDERS: LazyLock<Vec<(String, Vec<Value>)>> =
+    LazyLock::new(|| renders(testbed::chart::KUBERNETES));
 
 /// One rendering of each file, in a cluster with the Prometheus operator.
 pub(crate) fn renders(kubernetes: &str) -> Vec<(String, Vec<Value>)> {

@@ -8,7 +8,7 @@ use regex::Regex;
 use serde_json::Value;
 use testbed::program::{bare, program};
 
-use crate::cases::{containers, list, members, of_kind, pod, renders, title};
+use crate::cases::{RENDERS, containers, list, members, of_kind, pod, title};
 
 /// What no help names: the log's filter, and the key that an environment of loadgen has by default.
 const UNNAMED: [&str; 2] = ["RUST_LOG", "SEQUENCER_API_KEY"];
@@ -34,11 +34,11 @@ fn command(container: &Value) -> Vec<&str> {
 #[test]
 fn every_variable_is_a_setting_of_its_program() {
     let mut settings = HashMap::new();
-    for (case, documents) in renders("1.33.0") {
-        let maps: HashMap<&str, &Value> = of_kind(&documents, "ConfigMap")
+    for (case, documents) in &*RENDERS {
+        let maps: HashMap<&str, &Value> = of_kind(documents, "ConfigMap")
             .map(|map| (map["metadata"]["name"].as_str().unwrap(), &map["data"]))
             .collect();
-        for document in &documents {
+        for document in documents {
             let Some(pod) = pod(document) else { continue };
             for container in containers(pod) {
                 let command = command(container);
@@ -67,7 +67,7 @@ fn every_variable_is_a_setting_of_its_program() {
 
 #[test]
 fn ports_and_probes_fit_the_settings() {
-    for (case, documents) in renders("1.33.0") {
+    for (case, documents) in &*RENDERS {
         let value = |map: &str, name: &str| -> Option<u64> {
             let named = |document: &&Value| title(document) == format!("ConfigMap/{map}");
             documents.iter().find(named)?["data"][name].as_str()?.parse().ok()
@@ -77,7 +77,7 @@ fn ports_and_probes_fit_the_settings() {
             ("operations", value("sequencer", "OPS_PORT")),
             ("sidecar", value("sequencer-sidecar", "SIDECAR_PORT")),
         ];
-        for document in &documents {
+        for document in documents {
             let Some(pod) = pod(document) else { continue };
             let mut names = BTreeSet::new();
             for container in containers(pod) {
@@ -104,16 +104,16 @@ fn ports_and_probes_fit_the_settings() {
 
 #[test]
 fn what_is_referred_to_is_there() {
-    for (case, documents) in renders("1.33.0") {
+    for (case, documents) in &*RENDERS {
         let titles: BTreeSet<String> = documents.iter().map(title).collect();
         // Where they bring their own, the chart makes none.
-        let foreign = of_kind(&documents, "Secret").next().is_none();
+        let foreign = of_kind(documents, "Secret").next().is_none();
         let there = |kind: &str, name: &Value, at: &str| {
             let name = name.as_str().unwrap();
             let found = titles.contains(&format!("{kind}/{name}"));
             assert!(found || (kind == "Secret" && foreign), "{case}: {at}: no {kind} {name}");
         };
-        for document in &documents {
+        for document in documents {
             let Some(pod) = pod(document) else { continue };
             let at = title(document);
             for container in containers(pod) {
@@ -123,7 +123,7 @@ fn what_is_referred_to_is_there() {
                 for variable in list(&container["env"]) {
                     if let Some(secret) = variable["valueFrom"].get("secretKeyRef") {
                         there("Secret", &secret["name"], &at);
-                        has_key(&documents, secret, &case);
+                        has_key(documents, secret, case);
                     }
                 }
                 let claims = list(&document["spec"]["volumeClaimTemplates"]).iter();
@@ -138,7 +138,7 @@ fn what_is_referred_to_is_there() {
                 let own = title(&serde_json::json!({
                     "kind": "ServiceAccount", "metadata": {"name": account},
                 }));
-                let made = of_kind(&documents, "ServiceAccount").next().is_some();
+                let made = of_kind(documents, "ServiceAccount").next().is_some();
                 assert!(!made || titles.contains(&own), "{case}: {at}: no {own}");
             }
         }
@@ -156,8 +156,8 @@ fn has_key(documents: &[Value], wanted: &Value, case: &str) {
 /// Rules and boards select by these.
 #[test]
 fn jobs_are_those_of_the_catalogue() {
-    for (case, documents) in renders("1.33.0") {
-        for monitor in of_kind(&documents, "ServiceMonitor") {
+    for (case, documents) in &*RENDERS {
+        for monitor in of_kind(documents, "ServiceMonitor") {
             for endpoint in list(&monitor["spec"]["endpoints"]) {
                 let at = format!("{case}: {} {}", title(monitor), endpoint["port"]);
                 let job = match endpoint["port"].as_str().unwrap() {
@@ -173,7 +173,7 @@ fn jobs_are_those_of_the_catalogue() {
                 assert_eq!(labels["job"]["replacement"], job, "{at}");
                 let instance = &labels["instance"]["sourceLabels"][0];
                 assert_eq!(instance, "__meta_kubernetes_pod_name", "{at}");
-                let offered = of_kind(&documents, "Service")
+                let offered = of_kind(documents, "Service")
                     .filter(|service| {
                         members(&monitor["spec"]["selector"]["matchLabels"])
                             .all(|(key, value)| service["metadata"]["labels"][key] == *value)

@@ -4,14 +4,14 @@
 use serde_json::Value;
 use testbed::chart::Render;
 
-use crate::cases::{KUBERNETES, containers, list, members, of_kind, pod, renders, title};
+use crate::cases::{KUBERNETES, RENDERS, containers, list, members, of_kind, pod, title};
 
 /// For each pod of each rendering: where it is, its specification, and whether it is PostgreSQL's,
 /// whose image has a user of its own.
 fn each_pod(check: impl Fn(&str, &Value, bool)) {
     let mut seen = 0;
-    for (case, documents) in renders("1.33.0") {
-        for document in &documents {
+    for (case, documents) in &*RENDERS {
+        for document in documents {
             let Some(pod) = pod(document) else { continue };
             let title = title(document);
             check(&format!("{case}: {title}"), pod, title.ends_with("-postgresql"));
@@ -69,8 +69,8 @@ fn containers_have_bounds_and_no_rights() {
 #[test]
 fn secrets_are_in_secrets_only() {
     let mut looked_for = 0;
-    for (case, documents) in renders("1.33.0") {
-        let secrets: Vec<&str> = of_kind(&documents, "Secret")
+    for (case, documents) in &*RENDERS {
+        let secrets: Vec<&str> = of_kind(documents, "Secret")
             .flat_map(|secret| members(&secret["stringData"]))
             .map(|(_, text)| text.as_str().unwrap())
             .collect();
@@ -109,13 +109,13 @@ fn pods_are_replaced_when_their_settings_change() {
 
 #[test]
 fn a_store_of_one_process_has_one_process() {
-    for (case, documents) in renders("1.33.0") {
-        let is_sqlite = of_kind(&documents, "Deployment").next().is_none();
-        let scaler = of_kind(&documents, "HorizontalPodAutoscaler").next();
-        let budget = of_kind(&documents, "PodDisruptionBudget").next();
+    for (case, documents) in &*RENDERS {
+        let is_sqlite = of_kind(documents, "Deployment").next().is_none();
+        let scaler = of_kind(documents, "HorizontalPodAutoscaler").next();
+        let budget = of_kind(documents, "PodDisruptionBudget").next();
         if is_sqlite {
             assert!(scaler.is_none() && budget.is_none(), "{case}");
-            let [workload] = of_kind(&documents, "StatefulSet").collect::<Vec<_>>()[..] else {
+            let [workload] = of_kind(documents, "StatefulSet").collect::<Vec<_>>()[..] else {
                 panic!("{case}: not one StatefulSet");
             };
             assert_eq!(workload["spec"]["replicas"], 1, "{case}");
@@ -125,7 +125,7 @@ fn a_store_of_one_process_has_one_process() {
             assert!(names.len() == 1 || names[1] == "sidecar-state", "{case}: {names:?}");
             continue;
         }
-        let deployment = of_kind(&documents, "Deployment").next().unwrap();
+        let deployment = of_kind(documents, "Deployment").next().unwrap();
         let replicas = deployment["spec"]["replicas"].as_u64();
         assert_eq!(replicas.is_none(), scaler.is_some(), "{case}: who says how many");
         let least = scaler.map_or(replicas, |it| it["spec"]["minReplicas"].as_u64()).unwrap();
